@@ -1,0 +1,55 @@
+package run
+
+import (
+	"context"
+	"time"
+
+	"throng/internal/metric"
+	"throng/internal/plan"
+)
+
+// Ready is what a runner knows once its script has been read: who else may need to know it is the conductor's business.
+type Ready struct {
+	Options   plan.Options    // consolidated
+	Scenarios []plan.Scenario // derived, in order of name, with work for this runner
+	Metrics   []metric.Metric // every metric defined, in order of definition
+	MaxVUs    int64
+	// MaxDuration is the longest that the scenarios can take, graceful stops included.
+	MaxDuration time.Duration
+	HasSetup    bool
+	HasTeardown bool
+	HasSummary  bool // the script exports handleSummary
+}
+
+// Runner is one part of a run's load. A laptop has one; a grid has one or more on every node.
+type Runner interface {
+	// Init reads the script and makes the virtual users ready.
+	Init(ctx context.Context) (Ready, error)
+	// Setup calls setup() and returns its result as JSON; nil when it returned nothing.
+	Setup(ctx context.Context) ([]byte, error)
+	// Run starts the scenarios with setup's result and returns when all have ended. An error is what ended them early:
+	// an exception that ends a run, test.abort(), a cancelled ctx.
+	Run(ctx context.Context, setupData []byte) error
+	// Teardown calls teardown() with setup's result.
+	Teardown(ctx context.Context, setupData []byte) error
+	// Summary calls handleSummary with data, a JSON document, and returns what it wants written where.
+	Summary(ctx context.Context, data []byte) (map[string][]byte, error)
+	// Snapshot returns what was measured so far.
+	Snapshot() metric.Snapshot
+	// Progress says how far each scenario is.
+	Progress() []Progress
+}
+
+// Progress is how far one scenario is.
+type Progress struct {
+	Scenario string
+	Executor string
+	// Left is the text that describes the state in front of the bar, as the executor words it.
+	State string
+	// Done is the finished share, 0 to 1.
+	Done    float64
+	Started bool
+	Ended   bool
+	// Right are the columns after the bar: VUs, rate, time or iterations.
+	Right []string
+}

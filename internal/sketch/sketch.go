@@ -1,0 +1,4 @@
+package sketch
+
+// Trend placeholder, replaced by its author.
+type Trend struct{}
