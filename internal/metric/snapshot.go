@@ -8,15 +8,30 @@ type Selector struct {
 	Tags   []Tag
 }
 
+// Role says why a Series is kept.
+type Role uint8
+
+// The roles. A metric's submetrics are those that thresholds name, and http_req_duration{expected_response:true}.
+const (
+	Total         Role = iota // all samples of a metric
+	Submetric                 // the samples of a metric that carry certain tags
+	CheckPart                 // metric checks, one check in one group: tags group and check
+	GroupPart                 // a metric's samples in one group: tag group (full summary only)
+	ScenarioPart              // a metric's samples in one scenario: tag scenario (full summary only)
+	ScenarioCheck             // one check in one scenario: tags scenario, group and check (full summary only)
+)
+
 // Series is what was folded from the samples of one Selector since the run began.
 type Series struct {
 	Selector
+	Role     Role
 	Kind     Kind
 	Contains Contains
 	Sum      float64       // Counter
 	Trues    int64         // Rate: samples that were not zero
-	Total    int64         // Rate: samples; every kind: how many samples were folded
+	Count    int64         // every kind: how many samples were folded
 	Last     float64       // Gauge
+	LastAt   int64         // Gauge: when Last was seen, nanoseconds since 1970
 	Min, Max float64       // Gauge
 	Trend    *sketch.Trend // Trend; never changed once it is in a Snapshot
 }
@@ -25,10 +40,18 @@ type Series struct {
 // repeated one is harmless.
 type Snapshot struct {
 	Seq    uint64
-	Series []Series   // every metric that has samples; then submetrics, checks (metric "checks", tags check and group), groups' and scenarios' parts where asked for
+	Series []Series   // in order of first appearance; only those with samples
 	Groups []string   // paths ("::a::b") of the groups entered so far, in order of first entry
-	Checks []Selector // every check seen, in order of first appearance: metric "checks", tags check and group
+	Checks []Selector // every check seen, in order of first appearance: metric "checks", tags group and check
 	Load   Load
+	Late   *Lateness // nil unless an arrival-rate scenario ran
+}
+
+// Lateness compares an open model's promise with what the generator kept, in milliseconds.
+type Lateness struct {
+	Start    *sketch.Trend // start of an iteration after the moment it was due
+	FromDue  *sketch.Trend // http_req_duration plus the lateness of the iteration that sent it
+	FromSend *sketch.Trend // http_req_duration of the same requests
 }
 
 // Load is how much is going on in a runner right now, for progress and for the REST API.

@@ -15,10 +15,10 @@ type Options struct {
 	VUs        Opt[int64]
 	Duration   Opt[time.Duration]
 	Iterations Opt[int64]
-	Stages     []Stage // nil: unset
-	Scenarios  map[string]ScenarioConfig
+	Stages     []StageConfig             // nil: unset
+	Scenarios  map[string]ScenarioConfig // nil: unset
 
-	ExecutionSegment         Opt[string] // as written; package segment parses it
+	ExecutionSegment         Opt[string] // in the normal form of package segment, such as 0:1/3
 	ExecutionSegmentSequence Opt[string]
 
 	NoSetup, NoTeardown                                 Opt[bool]
@@ -44,7 +44,7 @@ type Options struct {
 	NoCookiesReset        Opt[bool]
 	MinIterationDuration  Opt[time.Duration]
 	DiscardResponseBodies Opt[bool]
-	LocalIPs              Opt[string] // as written
+	LocalIPs              Opt[string] // see ParseLocalIPs
 
 	SummaryTrendStats       []string
 	SummaryTimeUnit         Opt[string]
@@ -69,8 +69,16 @@ type TLSVersions struct{ Min, Max string }
 
 // TLSAuth is a client certificate.
 type TLSAuth struct {
-	Cert     string   `json:"cert"`
-	Key      string   `json:"key"`
+	Cert     string   `json:"cert"` // PEM
+	Key      string   `json:"key"`  // PEM
 	Password string   `json:"password,omitempty"`
 	Domains  []string `json:"domains"`
+}
+
+// Config is what a layer can set beyond the options of the test itself.
+type Config struct {
+	Options
+	Out                                                  []string // name or name=argument, of every output
+	Linger, NoUsageReport, WebDashboard, NoArchiveUpload Opt[bool]
+	Collectors                                           map[string]json.RawMessage // settings of outputs, by name
 }

@@ -47,5 +47,30 @@ type Scenario struct {
 	MaxVUs          int64 // arrival rates and externally-controlled
 }
 
-// ScenarioConfig is one scenario as it was written, fields unset until given. Its author in package plan defines it.
-type ScenarioConfig struct{}
+// StageConfig is one stage as it was written.
+type StageConfig struct {
+	Duration Opt[time.Duration]
+	Target   Opt[int64]
+}
+
+// ScenarioConfig is one scenario as it was written, fields unset until given. A field that its executor does not know
+// stays unset; see Validate for what is refused and Derive for the defaults.
+type ScenarioConfig struct {
+	Executor                string
+	StartTime, GracefulStop Opt[time.Duration]
+	Env, Tags               map[string]string // nil: unset
+	Exec                    Opt[string]
+	Options                 *ScenarioOptions // nil: unset
+
+	VUs, Iterations, StartVUs               Opt[int64]
+	MaxDuration, Duration, GracefulRampDown Opt[time.Duration]
+	Stages                                  []StageConfig // nil: unset
+	Rate, StartRate                         Opt[int64]
+	TimeUnit                                Opt[time.Duration]
+	PreAllocatedVUs, MaxVUs                 Opt[int64]
+}
+
+// ScenarioOptions is the options object of a scenario.
+type ScenarioOptions struct {
+	Browser map[string]any `json:"browser"`
+}

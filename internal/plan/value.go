@@ -16,3 +16,6 @@ func (o Opt[T]) Or(d T) T {
 	}
 	return d
 }
+
+// IsSet tells whether a layer has set the value.
+func (o Opt[T]) IsSet() bool { return o.Set }

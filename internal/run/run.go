@@ -6,16 +6,21 @@ import (
 
 	"throng/internal/metric"
 	"throng/internal/plan"
+	"throng/internal/segment"
+	"throng/internal/threshold"
 )
 
 // Ready is what a runner knows once its script has been read: who else may need to know it is the conductor's business.
 type Ready struct {
-	Options   plan.Options    // consolidated
-	Scenarios []plan.Scenario // derived, in order of name, with work for this runner
-	Metrics   []metric.Metric // every metric defined, in order of definition
-	MaxVUs    int64
+	Options    plan.Options    // consolidated
+	Thresholds threshold.Set   // understood, with the kinds of their metrics
+	Scenarios  []plan.Scenario // derived, in order of name, with work for this runner
+	Metrics    []metric.Metric // every metric defined, in order of definition
+	Segment    *segment.Tuple  // this runner's part
+	MaxVUs     int64
 	// MaxDuration is the longest that the scenarios can take, graceful stops included.
 	MaxDuration time.Duration
+	Functions   []string // the names of the functions that the script exports
 	HasSetup    bool
 	HasTeardown bool
 	HasSummary  bool // the script exports handleSummary
@@ -38,6 +43,8 @@ type Runner interface {
 	Snapshot() metric.Snapshot
 	// Progress says how far each scenario is.
 	Progress() []Progress
+	// MarkedAsFailed reports whether the script called exec.test.fail().
+	MarkedAsFailed() bool
 }
 
 // Progress is how far one scenario is.

@@ -2,7 +2,10 @@ package scope
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,8 +47,9 @@ type VU struct {
 	Scenario  *Scenario
 	// IterationInScenario is exec.vu.iterationInScenario: of this VU in the current scenario.
 	IterationInScenario                  int64
-	IterationInInstance, IterationInTest int64 // exec.scenario.iterationInInstance, .iterationInTest
-	Env                                  map[string]string
+	IterationInInstance, IterationInTest int64             // exec.scenario.iterationInInstance, .iterationInTest
+	Env                                  map[string]string // what __ENV is made of
+	envMade                              bool
 
 	// Tags are what every sample gets now: run tags, scenario, group, and what the script set. BaseTags are those that
 	// the current iteration began with.
@@ -53,12 +57,21 @@ type VU struct {
 	Metadata map[string]string // replaced on write, never changed: samples share it
 	Group    string            // path of the current group, "" outside of all
 
-	// Meter shard: see meter.Add.
+	// Open says that the current iteration had a due time, and Late how many milliseconds after it the iteration began.
+	Open bool
+	Late float64
+
+	// Traffic returns the bytes sent and received since the last call; nil until k6/http is used.
+	Traffic func() (sent, received int64)
+
+	// Shard is the hint for meter.Add.
 	Shard uint32
 
 	// Random is the source behind Math.random and k6's randomSeed; nil until seeded.
 	// HTTP belongs to k6/http: its client, jar and caches; nil until first used.
 	HTTP any
+	// Timers belongs to k6/timers, which the global functions use too; nil until first used.
+	Timers any
 	// OnIterationStart and OnInterrupt are called by the virtual user: the first before each iteration, on its own
 	// goroutine; the second, from any goroutine, when Context has ended, to cut off I/O that does not watch a context.
 	OnIterationStart []func()
@@ -67,12 +80,49 @@ type VU struct {
 	OnActivate []func()
 	// OnClose is called when the virtual user is no longer needed.
 	OnClose []func()
+
+	freeze sobek.Callable // Object.freeze, see Freeze
+}
+
+// ErrAborted is what exec.test.abort() interrupts its runtime with, after it has told Test.Abort: nothing of the script
+// runs any more, and it cannot be caught.
+var ErrAborted = errors.New("test aborted")
+
+// EnvObject makes the object that is __ENV from now on.
+func (vu *VU) EnvObject() *sobek.Object {
+	vu.envMade = true
+	o := vu.Runtime.NewObject()
+	for _, k := range slices.Sorted(maps.Keys(vu.Env)) {
+		_ = o.Set(k, vu.Env[k]) // a plain object refuses no string
+	}
+	return o
+}
+
+// SetEnv replaces __ENV. env is not changed, so virtual users may share it.
+func (vu *VU) SetEnv(env map[string]string) {
+	vu.Env = env
+	if vu.envMade {
+		_ = vu.Runtime.Set("__ENV", vu.EnvObject()) // a global that is ours
+	}
+}
+
+// Sleep waits for d, or until Context ends.
+func (vu *VU) Sleep(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-vu.Context.Done():
+	}
 }
 
 // Scenario is the running scenario of a VU as k6/execution shows it.
 type Scenario struct {
 	*plan.Scenario
-	Started  time.Time
+	Started  func() time.Time
 	Progress func() float64 // 0 to 1
 }
 
@@ -82,7 +132,8 @@ type Test struct {
 	Registry   *metric.Registry
 	Builtin    *metric.Builtin
 	TagTable   *metric.Tags
-	Meter      *meter.Meter // nil while the first init runs
+	RunTags    *metric.TagSet // on every sample; nil while the first init runs
+	Meter      *meter.Meter   // nil while the first init runs
 	SystemTags SystemTags
 	Log        *slog.Logger
 	Console    *slog.Logger // console.log and its kin
@@ -94,7 +145,12 @@ type Test struct {
 	Fail  func(message string)
 	// Counts answers exec.instance; nil in the first init.
 	Counts func() metric.Load
-	Start  time.Time // when the scenarios began
+	Start  time.Time // when the run began, for exec.instance.currentTestRunDuration
+	// OptionsJSON is the consolidated options, for exec.test.options.
+	OptionsJSON func() []byte
+	// Scenarios are the running scenarios by name; written before the first iteration.
+	Scenarios            map[string]*Scenario
+	MinIterationDuration time.Duration
 
 	// Once keeps what is made once for all virtual users (SharedArray): key to value.
 	Once sync.Map

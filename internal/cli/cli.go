@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"throng/internal/fault"
+	viewterm "throng/internal/view/term"
+)
+
+// Env is the world around one invocation.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr *os.File
+	Lookup         func(string) (string, bool)
+	Environ        func() []string
+}
+
+// global holds the flags that every command takes, and what they set up.
+type global struct {
+	Env
+	config, logOutput, logFormat, address string
+	noColor, quiet, verbose, profiling    bool
+	secretSources                         []string
+
+	screen *viewterm.Screen // where progress and log share a terminal; nil without one
+	log    *slog.Logger
+	closer func() error // closes the log's file
+}
+
+// Main runs one invocation and returns the exit code.
+func Main(args []string, env Env) (code int) {
+	g := &global{Env: env, closer: func() error { return nil }}
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(env.Stderr, "throng has a fault: %v\n%s", r, debug.Stack())
+			code = fault.Panic.ExitCode()
+		}
+		_ = g.closer()
+	}()
+	root := newRoot(g)
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	err := root.ExecuteContext(context.Background())
+	if err == nil {
+		return 0
+	}
+	g.report(err)
+	return fault.KindOf(err).ExitCode()
+}
+
+// report tells the user what went wrong, once.
+func (g *global) report(err error) {
+	if g.log == nil { // the flags themselves were wrong
+		if lerr := g.startLog(); lerr != nil {
+			fmt.Fprintln(g.Stderr, lerr)
+		}
+	}
+	var with []any
+	if hint := fault.HintOf(err); hint != "" {
+		with = append(with, slog.String("hint", hint))
+	}
+	g.log.Error(err.Error(), with...)
+}
+
+// startLog sets up the log as the global flags ask. On a terminal it shares the screen with the progress.
+func (g *global) startLog() error {
+	var stdout, stderr io.Writer = g.Stdout, g.Stderr
+	if isTerminal(g.Stdout) && isTerminal(g.Stderr) && !g.quiet {
+		g.screen = viewterm.NewScreen(g.Stdout, func() (int, int) {
+			w, h, err := term.GetSize(int(g.Stdout.Fd()))
+			if err != nil {
+				return 80, 24
+			}
+			return w, h
+		})
+		stdout, stderr = g.screen.Above(g.Stdout), g.screen.Above(g.Stderr)
+	}
+	opts := viewterm.LogOptions{Format: viewterm.ParseFormat(g.setting(g.logFormat, "LOG_FORMAT", "text")), Level: g.level(), Colour: g.color(g.Stderr)}
+	g.log = slog.New(viewterm.NewHandler(stderr, opts))
+	out, err := viewterm.ParseLogOutput(g.setting(g.logOutput, "LOG_OUTPUT", "stderr"))
+	if err != nil {
+		return fault.New(fault.InvalidConfig, err)
+	}
+	w, err := out.Open(stdout, stderr)
+	if err != nil {
+		return fault.New(fault.InvalidConfig, err)
+	}
+	g.closer = w.Close
+	g.log = slog.New(viewterm.NewHandler(w, opts))
+	return nil
+}
+
+func (g *global) level() slog.Level {
+	if g.verbose {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// setting is a flag's value, else THRONG_name, else K6_name, else what is used when nothing is set.
+func (g *global) setting(flag, name, none string) string {
+	if flag != "" {
+		return flag
+	}
+	for _, prefix := range []string{"THRONG_", "K6_"} {
+		if v, ok := g.Lookup(prefix + name); ok && v != "" {
+			return v
+		}
+	}
+	return none
+}
+
+func (g *global) color(f *os.File) bool {
+	if _, no := g.Lookup("NO_COLOR"); no || g.noColor || g.setting("", "NO_COLOR", "") != "" {
+		return false
+	}
+	return isTerminal(f)
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+func newRoot(g *global) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "throng",
+		Short:         "load tests in JavaScript, on one machine or many",
+		Long:          "throng runs load tests written for k6, several times faster, from one static binary.\n\nStart here:  throng demo",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return g.startLog()
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fault.WithHint(fault.Other, fmt.Errorf("unknown command %q for throng", args[0]), "throng help lists the commands")
+			}
+			return cmd.Help()
+		},
+		Args: cobra.ArbitraryArgs,
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fault.New(fault.Other, err) })
+	f := root.PersistentFlags()
+	f.StringVarP(&g.config, "config", "c", "", "JSON file with options (default: "+defaultConfigPath()+", if it is there)")
+	f.StringVar(&g.logOutput, "log-output", "", "where the log goes: stderr, stdout, none or file=PATH[,level=LEVEL] (default stderr)")
+	f.StringVar(&g.logFormat, "log-format", "", "how log lines look: text, json or raw (default text)")
+	f.BoolVar(&g.noColor, "no-color", false, "no colours")
+	f.BoolVarP(&g.quiet, "quiet", "q", false, "no progress")
+	f.BoolVarP(&g.verbose, "verbose", "v", false, "log debug messages too")
+	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newVersion(g))
+	return root
+}
+
+var errSecondSignal = errors.New("second signal: stopped at once")

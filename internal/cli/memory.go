@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"bufio"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// memoryLimit is how many bytes of heap a script may hold on this host before the run is ended: four fifths of what is
+// free now, or of the control group's limit. 0 means that the host does not tell.
+func memoryLimit() uint64 {
+	free := availableMemory("/proc/meminfo")
+	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil && (free == 0 || n < free) {
+			free = n
+		}
+	}
+	return free / 5 * 4
+}
+
+// availableMemory reads MemAvailable (proc(5), /proc/meminfo), in bytes; 0 if it is not there.
+func availableMemory(name string) uint64 {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, ok := strings.CutPrefix(lines.Text(), "MemAvailable:"); ok {
+			kib, err := strconv.ParseUint(strings.TrimSpace(strings.TrimSuffix(rest, "kB")), 10, 64)
+			if err != nil {
+				return 0
+			}
+			return kib << 10
+		}
+	}
+	return 0
+}

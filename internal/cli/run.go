@@ -1,0 +1,344 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"throng/internal/fault"
+	"throng/internal/grid/conductor"
+	"throng/internal/load/executor"
+	"throng/internal/load/scheduler"
+	"throng/internal/metric"
+	"throng/internal/run"
+	"throng/internal/view/output"
+	"throng/internal/view/summary"
+	viewterm "throng/internal/view/term"
+)
+
+func newRun(g *global) *cobra.Command {
+	c := &cobra.Command{
+		Use: "run FILE", Short: "run a test", Args: exactlyOneScript("run"),
+		Long: "run runs a script, an archive made by throng archive, or, with -, what comes on standard input.",
+		Example: "  throng run script.js                       as the script's options say\n" +
+			"  throng run -u 10 -d 30s script.js          10 VUs for 30 seconds\n" +
+			"  throng run -s 10s:100 -s 1m:100 script.js  up to 100 VUs in 10 seconds, then a minute of them\n" +
+			"  throng run -o json=samples.ndjson script.js",
+	}
+	f := addTestFlags(c, true)
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		t, err := g.load(f, args[0])
+		if err != nil {
+			return err
+		}
+		return g.runTest(cmd.Context(), t)
+	}
+	return c
+}
+
+// session is one local run: the conductor and its one runner in this process, and everything that shows what happens.
+type session struct {
+	*global
+	test    *test
+	runner  *scheduler.Scheduler
+	outputs []output.Output
+	display viewterm.Display
+
+	mu    sync.Mutex // guards what follows, which the display reads
+	stage string
+	ready run.Ready
+}
+
+func (g *global) runTest(ctx context.Context, t *test) error {
+	s := &session{global: g, test: t}
+	ctx, stop := s.signals(ctx)
+	defer stop()
+	console, closeConsole, err := s.consoleLog()
+	if err != nil {
+		return err
+	}
+	defer closeConsole()
+	if err := s.makeOutputs(); err != nil {
+		return err
+	}
+	s.runner = t.scheduler(g, console, func(c *scheduler.Config) {
+		c.Raw = len(s.outputs) > 0
+		c.Parts = t.runtime.SummaryMode == "full"
+	})
+	defer s.runner.Close()
+	s.display = viewterm.Display{Out: g.Stdout, Screen: g.screen, Colour: g.color(g.Stdout), Quiet: g.quiet}
+	out := s.conduct(ctx)
+	if !out.Measured {
+		return out.Err
+	}
+	return errors.Join(out.Err, s.summarise(ctx, out))
+}
+
+// conduct runs the test with the progress and the outputs beside it.
+func (s *session) conduct(ctx context.Context) conductor.Outcome {
+	var beside sync.WaitGroup
+	showing, stopShowing := context.WithCancel(context.Background())
+	c := conductor.New(conductor.Config{
+		Runners: []run.Runner{s.runner},
+		Ready: func(r run.Ready) error {
+			s.mu.Lock()
+			s.ready = r
+			s.mu.Unlock()
+			s.header(r)
+			if err := s.startOutputs(showing, &beside, r); err != nil {
+				return err
+			}
+			beside.Go(func() {
+				if err := s.display.Run(showing, s.frame); err != nil {
+					s.log.Debug("the progress could not be shown: " + err.Error())
+				}
+			})
+			return nil
+		},
+		Stage: func(name string) {
+			s.mu.Lock()
+			s.stage = name
+			s.mu.Unlock()
+		},
+		Warn: func(m string) { s.log.Warn(m) },
+	})
+	out := c.Run(ctx)
+	stopShowing()
+	beside.Wait()
+	for _, o := range s.outputs {
+		if err := o.Stop(); err != nil {
+			s.log.Error("output " + o.Describe() + ": " + err.Error())
+		}
+	}
+	if out.Measured {
+		if err := s.display.Final(s.frame()); err != nil {
+			s.log.Debug("the progress could not be shown: " + err.Error())
+		}
+	}
+	return out
+}
+
+// signals returns a context that the first SIGINT or SIGTERM ends; the second ends the process at once, as in k6.
+func (s *session) signals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		select {
+		case <-done:
+			return
+		case sig := <-caught:
+			// The words are those that k6's users grep for.
+			cancel(fault.New(fault.Interrupted, fmt.Errorf("test run was aborted because k6 received a '%s' signal", sig)))
+			s.log.Debug("stopping; a second signal stops at once")
+		}
+		select {
+		case <-done:
+		case <-caught:
+			s.log.Error(errSecondSignal.Error())
+			os.Exit(fault.Interrupted.ExitCode())
+		}
+	})
+	return ctx, func() {
+		signal.Stop(caught)
+		close(done)
+		watcher.Wait()
+		cancel(nil)
+	}
+}
+
+// consoleLog is where the script's console goes: to the log, or to the file of --console-output.
+func (s *session) consoleLog() (*slog.Logger, func(), error) {
+	name := s.test.flags.ConsoleOutput.Or(s.test.envVars.ConsoleOutput.Or(s.test.file.ConsoleOutput.Or("")))
+	if name == "" {
+		return s.console(), func() {}, nil
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the file of --console-output: %w", err)
+	}
+	opts := viewterm.LogOptions{Format: viewterm.ParseFormat(s.setting(s.logFormat, "LOG_FORMAT", "text")), Level: s.level()}
+	return slog.New(viewterm.NewHandler(f, opts)), func() { _ = f.Close() }, nil
+}
+
+func (s *session) makeOutputs() error {
+	specs := s.test.file.Out
+	for _, layer := range [][]string{s.test.envVars.Out, s.test.flags.Out} {
+		if len(layer) > 0 {
+			specs = layer
+		}
+	}
+	for _, spec := range specs {
+		o, err := output.Make(spec, output.Env{Lookup: s.Lookup, Stdout: s.Stdout})
+		if err != nil {
+			return err
+		}
+		s.outputs = append(s.outputs, o)
+	}
+	return nil
+}
+
+// drainEvery is how often raw samples are taken to the outputs.
+const drainEvery = 100 * time.Millisecond
+
+func (s *session) startOutputs(ctx context.Context, wg *sync.WaitGroup, r run.Ready) error {
+	if len(s.outputs) == 0 {
+		return nil
+	}
+	expected := metric.Selector{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}
+	defs := output.Definitions{Thresholds: r.Thresholds, Submetrics: []metric.Selector{expected}, SystemTags: r.Options.SystemTags}
+	for _, o := range s.outputs {
+		if err := o.Start(defs); err != nil {
+			return err
+		}
+		wg.Go(func() {
+			if err := o.Run(ctx); err != nil {
+				s.log.Error("output " + o.Describe() + ": " + err.Error())
+			}
+		})
+	}
+	wg.Go(func() {
+		tick := time.NewTicker(drainEvery)
+		defer tick.Stop()
+		for {
+			samples := s.runner.Drain()
+			for _, o := range s.outputs {
+				o.Add(samples)
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				samples := s.runner.Drain()
+				for _, o := range s.outputs {
+					o.Add(samples)
+				}
+				return
+			}
+		}
+	})
+	return nil
+}
+
+func (s *session) header(r run.Ready) {
+	if s.quiet {
+		return
+	}
+	h := viewterm.Header{
+		Version: "v" + Version, Script: s.test.arg, MaxVUs: r.MaxVUs, MaxDuration: r.MaxDuration, Colour: s.color(s.Stdout),
+		Share: fmt.Sprintf("%.2f%%", 100*r.Segment.Segment().Share()),
+	}
+	for _, o := range s.outputs {
+		h.Outputs = append(h.Outputs, o.Describe())
+	}
+	for i := range r.Scenarios {
+		h.Scenarios = append(h.Scenarios, r.Scenarios[i].Name+": "+executor.Describe(&r.Scenarios[i], r.Segment))
+	}
+	fmt.Fprint(s.Stdout, h.String())
+}
+
+func (s *session) frame() viewterm.Frame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return viewterm.Frame{
+		Stage: s.stage, Elapsed: s.runner.Elapsed(), Max: s.ready.MaxDuration, Load: s.runner.Load(), Scenarios: s.runner.Progress(),
+	}
+}
+
+// summarise tells how the run went: what handleSummary wants told, else the text summary, and the export.
+func (s *session) summarise(ctx context.Context, out conductor.Outcome) error {
+	rt := s.test.runtime
+	report := s.report(out)
+	var err error
+	if rt.SummaryMode != "disabled" {
+		err = s.show(ctx, out, report)
+	}
+	if rt.SummaryExport == "" {
+		return err
+	}
+	write := summary.Export
+	if rt.NewMachineReadableSummary {
+		write = summary.Machine
+	}
+	data, werr := write(report)
+	if werr == nil {
+		werr = os.WriteFile(rt.SummaryExport, data, 0o644)
+	}
+	if werr != nil {
+		s.log.Error("write the summary export: " + werr.Error())
+	}
+	return err
+}
+
+func (s *session) report(out conductor.Outcome) summary.Report {
+	opts := out.Ready.Options
+	return summary.Report{
+		Snapshot: out.Snapshot, Verdicts: out.Verdicts, Elapsed: out.Elapsed,
+		TrendStats: opts.SummaryTrendStats, TimeUnit: opts.SummaryTimeUnit.Or(""), Full: s.test.runtime.SummaryMode == "full",
+		NoColor: !s.color(s.Stdout) && isTerminal(s.Stdout) || s.noColor, StdoutTTY: isTerminal(s.Stdout), StderrTTY: isTerminal(s.Stderr),
+		SetupData: out.SetupData, Lateness: out.Snapshot.Late, Script: string(s.test.script.Source.Data), Version: "v" + Version,
+		GeneratedAt: time.Now(),
+	}
+}
+
+// show calls handleSummary where the script has one; whatever goes wrong there, the run is still reported.
+func (s *session) show(ctx context.Context, out conductor.Outcome, report summary.Report) error {
+	if !out.Ready.HasSummary {
+		fmt.Fprint(s.Stdout, summary.Text(report))
+		return nil
+	}
+	encode := summary.Data
+	if s.test.runtime.NewMachineReadableSummary {
+		encode = summary.MachineData
+	}
+	data, err := encode(report)
+	var files map[string][]byte
+	if err == nil {
+		files, err = s.runner.Summary(context.WithoutCancel(ctx), data)
+	}
+	if err != nil {
+		s.log.Error("handleSummary() did not give a summary: " + err.Error())
+		fmt.Fprint(s.Stdout, summary.Text(report))
+		if fault.KindOf(err) == fault.ScriptAborted {
+			return err
+		}
+		return nil
+	}
+	return s.writeFiles(files)
+}
+
+// writeFiles writes what handleSummary returned; one that cannot be written keeps no other from it.
+func (s *session) writeFiles(files map[string][]byte) error {
+	var failed []string
+	for name, data := range files {
+		var err error
+		switch name {
+		case "stdout":
+			_, err = s.Stdout.Write(data)
+		case "stderr":
+			_, err = s.Stderr.Write(data)
+		default:
+			if err = os.MkdirAll(filepath.Dir(name), 0o755); err == nil {
+				err = os.WriteFile(name, data, 0o644)
+			}
+		}
+		if err != nil {
+			failed = append(failed, fmt.Sprintf("'%s' (%v)", name, err))
+		}
+	}
+	if len(failed) > 0 {
+		s.log.Error("handleSummary() results could not be written to " + strings.Join(failed, ", "))
+	}
+	return nil
+}

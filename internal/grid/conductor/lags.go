@@ -1,0 +1,42 @@
+package conductor
+
+import (
+	"fmt"
+	"time"
+
+	"throng/internal/metric"
+)
+
+// lags remembers when iterations were dropped, so that the report can say that the generator did not keep up with the
+// asked rate, by how much and when.
+type lags struct {
+	dropped, worst int64
+	worstAt        time.Duration
+	from, to       time.Duration
+	last           time.Duration
+}
+
+// note takes the state at elapsed; calls come in the order of time.
+func (l *lags) note(elapsed time.Duration, snap metric.Snapshot) {
+	if n := snap.Load.Dropped - l.dropped; n > 0 {
+		if l.dropped == 0 {
+			l.from = l.last
+		}
+		l.to = elapsed
+		if n > l.worst {
+			l.worst, l.worstAt = n, l.last
+		}
+		l.dropped = snap.Load.Dropped
+	}
+	l.last = elapsed
+}
+
+// String is one sentence for the user, or "" if nothing was dropped.
+func (l *lags) String() string {
+	if l.dropped == 0 {
+		return ""
+	}
+	sec := func(d time.Duration) time.Duration { return d.Round(time.Second) }
+	return fmt.Sprintf("the asked rate was not kept up: %d iterations were dropped between %v and %v of the run, most at %v (%d within a second); more VUs (maxVUs) or a faster target would be needed",
+		l.dropped, sec(l.from), sec(l.to), sec(l.worstAt), l.worst)
+}

@@ -1,0 +1,115 @@
+package tally
+
+import (
+	"slices"
+
+	"throng/internal/metric"
+	"throng/internal/sketch"
+)
+
+// Merge adds snapshots of different runners up. Counters, rates and trends add. The gauges vus and vus_max are each
+// runner's own number of virtual users, so they add too (their min and max then bound the true ones, since the runners'
+// extremes need not fall together); of any other gauge the value seen last counts, with the extremes over all.
+// Series, groups and checks stand in the order of the first part that has them. The parts are not changed.
+func Merge(parts []metric.Snapshot) metric.Snapshot {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	var out metric.Snapshot
+	type key struct {
+		role metric.Role
+		id   string
+	}
+	at := map[key]int{}
+	owned := map[int]bool{} // series whose Trend is already a copy
+	groups, checks := map[string]bool{}, map[string]bool{}
+	for _, p := range parts {
+		out.Seq += p.Seq
+		out.Load = addLoad(out.Load, p.Load)
+		out.Late = mergeLate(out.Late, p.Late)
+		for _, g := range p.Groups {
+			if !groups[g] {
+				groups[g] = true
+				out.Groups = append(out.Groups, g)
+			}
+		}
+		for _, c := range p.Checks {
+			if id := c.ID(); !checks[id] {
+				checks[id] = true
+				out.Checks = append(out.Checks, c)
+			}
+		}
+		for _, s := range p.Series {
+			k := key{s.Role, s.ID()}
+			i, known := at[k]
+			if !known {
+				at[k] = len(out.Series)
+				out.Series = append(out.Series, s)
+				continue
+			}
+			into := &out.Series[i]
+			if into.Trend != nil && s.Trend != nil && !owned[i] {
+				into.Trend, owned[i] = into.Trend.Clone(), true
+			}
+			merge(into, s)
+		}
+	}
+	return out
+}
+
+func merge(into *metric.Series, s metric.Series) {
+	switch {
+	case s.Count == 0:
+		return
+	case into.Count == 0:
+		*into = s
+		if s.Trend != nil {
+			into.Trend = s.Trend.Clone()
+		}
+		return
+	}
+	into.Sum += s.Sum
+	into.Trues += s.Trues
+	into.Count += s.Count
+	if s.Trend != nil {
+		into.Trend.Merge(s.Trend)
+	}
+	if s.Kind != metric.Gauge {
+		return
+	}
+	if s.Metric == "vus" || s.Metric == "vus_max" {
+		into.Last += s.Last
+		into.Min += s.Min
+		into.Max += s.Max
+		into.LastAt = max(into.LastAt, s.LastAt)
+		return
+	}
+	into.Min, into.Max = min(into.Min, s.Min), max(into.Max, s.Max)
+	if s.LastAt > into.LastAt || s.LastAt == into.LastAt && s.Last > into.Last {
+		into.Last, into.LastAt = s.Last, s.LastAt
+	}
+}
+
+func addLoad(a, b metric.Load) metric.Load {
+	return metric.Load{
+		VUs: a.VUs + b.VUs, VUsMax: a.VUsMax + b.VUsMax,
+		Iterations: a.Iterations + b.Iterations, Interrupted: a.Interrupted + b.Interrupted, Dropped: a.Dropped + b.Dropped,
+	}
+}
+
+func mergeLate(a, b *metric.Lateness) *metric.Lateness {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	sum := func(x, y *sketch.Trend) *sketch.Trend {
+		out := new(sketch.Trend)
+		for _, t := range slices.DeleteFunc([]*sketch.Trend{x, y}, func(t *sketch.Trend) bool { return t == nil }) {
+			out.Merge(t)
+		}
+		return out
+	}
+	return &metric.Lateness{Start: sum(a.Start, b.Start), FromDue: sum(a.FromDue, b.FromDue), FromSend: sum(a.FromSend, b.FromSend)}
+}

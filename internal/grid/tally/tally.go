@@ -1,0 +1,111 @@
+package tally
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"throng/internal/metric"
+)
+
+// Tally keeps the newest snapshot of every runner. It is safe for concurrent use.
+//
+// A runner's id names one life of it: a runner that starts again, and so counts from zero, comes with a new id, and what
+// its former life had measured stays in the total.
+type Tally struct {
+	mu    sync.Mutex
+	parts map[string]*part
+}
+
+type part struct {
+	heard bool
+	at    time.Time
+	snap  metric.Snapshot
+}
+
+// New returns a Tally that expects nobody.
+func New() *Tally { return &Tally{parts: map[string]*part{}} }
+
+// Expect adds runners that must report from since on; those already known stay as they are.
+func (t *Tally) Expect(since time.Time, runners ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, id := range runners {
+		if t.parts[id] == nil {
+			t.parts[id] = &part{at: since}
+		}
+	}
+}
+
+// Add takes a snapshot that arrived at now and reports whether it was news. An older one, or the same again, changes
+// nothing but the time at which the runner was last heard. The snapshot must not be changed afterwards.
+func (t *Tally) Add(runner string, snap metric.Snapshot, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.parts[runner]
+	if p == nil {
+		p = &part{}
+		t.parts[runner] = p
+	}
+	if now.After(p.at) {
+		p.at = now
+	}
+	if p.heard && snap.Seq <= p.snap.Seq {
+		return false
+	}
+	p.heard, p.snap = true, snap
+	return true
+}
+
+// Missing returns, in order, the ids of the runners that have not been heard for longer than patience.
+func (t *Tally) Missing(now time.Time, patience time.Duration) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for id, p := range t.parts {
+		if now.Sub(p.at) > patience {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Silent returns, in order, the ids of the runners that were expected and have never reported.
+func (t *Tally) Silent() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []string
+	for id, p := range t.parts {
+		if !p.heard {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Snapshots returns every runner's newest snapshot by id: what a new leader needs to go on.
+func (t *Tally) Snapshots() map[string]metric.Snapshot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make(map[string]metric.Snapshot, len(t.parts))
+	for id, p := range t.parts {
+		if p.heard {
+			out[id] = p.snap
+		}
+	}
+	return out
+}
+
+// Total adds up the newest snapshot of every runner; its Seq is the sum of theirs, so it grows with every Add that was
+// news.
+func (t *Tally) Total() metric.Snapshot {
+	snaps := t.Snapshots()
+	parts := make([]metric.Snapshot, 0, len(snaps))
+	for _, id := range slices.Sorted(maps.Keys(snaps)) { // floats do not add up the same in every order
+		parts = append(parts, snaps[id])
+	}
+	return Merge(parts)
+}

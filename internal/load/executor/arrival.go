@@ -1,0 +1,280 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"throng/internal/pace"
+	"throng/internal/run"
+)
+
+const (
+	// handOver is how long an iteration that found no idle VU waits for one before it is dropped. A VU that has just
+	// finished takes what is due by itself, so this only has to cover the moment between two iterations: without it,
+	// one VU that is exactly fast enough would miss every other beat. See TestNoArrivalIsLostHoweverHighTheRate for how
+	// late an iteration can begin because of it.
+	handOver = 2 * time.Millisecond
+	// quantum is the least time between two wake-ups of the dispatcher. Below a thousand arrivals a second each has its
+	// own; above, several share one and begin up to a quantum late, which is measured, since each knows when it was due.
+	quantum = time.Millisecond
+)
+
+// arrivals is an executor whose iterations begin when a curve says so, whatever became of those before.
+//
+// Work is not pushed: a VU that finishes an iteration looks for the next due one itself and only parks when there is none.
+// The dispatcher, Run's own goroutine, sleeps until something is due, hands it to parked VUs, first come first served, and
+// drops what nobody can take.
+type arrivals struct {
+	*base
+	curve    pace.Curve
+	regular  time.Duration
+	pre, max int64
+	wg       sync.WaitGroup
+
+	mu       sync.Mutex    // held for a few instructions, never over a callback
+	planned  time.Duration // when this dispatch should have been: from there, not from now, so that lateness does not add up
+	ahead    int64         // index of the first arrival that is neither taken nor dropped
+	due      time.Duration
+	more     bool          // due is when ahead is due; false after the last one
+	watched  int64         // arrivals below this one will be dropped
+	patience time.Duration // at this instant, if nobody takes them before
+	idle     parked        // VUs that wait
+	vus      int64         // VUs that there are, or are being made
+	making   bool          // one is being made: never two at once
+	warned   bool          // that there are too few
+	closed   bool          // nothing is given out any more
+}
+
+// seat is where one VU waits for work. Its channel has room for one, so handing over never blocks.
+type seat struct{ wake chan time.Duration }
+
+func newArrivals(b *base, curve pace.Curve, regular time.Duration) *arrivals {
+	if !b.tuple.IsWhole() {
+		curve = pace.Shared{Curve: curve, Share: b.tuple}
+	}
+	a := &arrivals{
+		base: b, curve: curve, regular: regular,
+		pre: b.tuple.Scale(b.scenario.PreAllocatedVUs), max: b.tuple.Scale(b.scenario.MaxVUs),
+	}
+	a.due, a.more = curve.At(0)
+	return a
+}
+
+// Run implements Executor.
+func (a *arrivals) Run(ctx context.Context) error {
+	inner, cut := context.WithCancel(ctx)
+	defer cut()
+	start := a.begin()
+	a.vus = a.pre
+	a.wg.Go(func() {
+		for range a.pre {
+			vu, err := a.env.GetPlanned(inner)
+			if err != nil {
+				a.fail(inner, err)
+				return
+			}
+			a.wg.Go(func() { a.use(inner, vu, func() { a.work(start, vu) }) })
+		}
+	})
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		next, over := a.dispatch(inner, time.Since(start))
+		if over {
+			break
+		}
+		timer.Reset(next - time.Since(start))
+		select {
+		case <-timer.C:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	a.close()
+	quiet := make(chan struct{})
+	go func() { a.wg.Wait(); close(quiet) }()
+	timer.Reset(a.scenario.GracefulStop)
+	select {
+	case <-quiet:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	cut()
+	<-quiet
+	return a.end(ctx)
+}
+
+// dispatch deals with all that is due at now and returns when it must be called again.
+func (a *arrivals) dispatch(ctx context.Context, now time.Duration) (next time.Duration, over bool) {
+	a.mu.Lock()
+	for a.more && a.due <= now && a.idle.len() > 0 {
+		a.idle.pop().wake <- a.take()
+	}
+	dropped := a.drop(now)
+	// One more VU is made each time work was dropped, and only if none is being made yet.
+	make1, warn := false, false
+	if dropped > 0 && !a.making {
+		if a.vus < a.max {
+			make1, a.making = true, true
+			a.vus++
+		} else if !a.warned {
+			warn, a.warned = true, true
+		}
+	}
+	vus := a.vus
+	switch {
+	case a.more && a.due <= now:
+		next = a.patience
+	case a.more:
+		next = max(a.due, a.planned+quantum)
+	default:
+		next, over = a.regular, now >= a.regular
+	}
+	a.planned = next
+	a.mu.Unlock()
+
+	if dropped > 0 {
+		a.env.Dropped(dropped, a.scenario)
+	}
+	if warn {
+		a.log.Warn(insufficient(vus))
+	}
+	if make1 {
+		a.wg.Go(func() { a.grow(ctx) })
+	}
+	return next, over
+}
+
+// drop gives up what no VU was free for since it was noticed, handOver ago, and starts to watch what has become due since.
+// It counts from the noticing because a dispatcher that was itself late must not blame the VUs: all may be on the point of
+// taking the next one. The caller holds mu and has handed work to all parked VUs.
+func (a *arrivals) drop(now time.Duration) (dropped int64) {
+	if !a.more || a.due > now {
+		return 0
+	}
+	if a.ahead < a.watched {
+		if now < a.patience {
+			return 0
+		}
+		dropped = a.watched - a.ahead
+		a.ahead = a.watched
+		a.due, a.more = a.curve.At(a.ahead)
+	}
+	a.watched, a.patience = a.curve.Due(now), now+handOver
+	return dropped
+}
+
+func insufficient(vus int64) string {
+	return fmt.Sprintf("Insufficient VUs, reached %d active VUs and cannot initialize more", vus)
+}
+
+// take gives out the next arrival. The caller holds mu and has seen that there is one.
+func (a *arrivals) take() time.Duration {
+	due := a.due
+	a.ahead++
+	a.due, a.more = a.curve.At(a.ahead)
+	return due
+}
+
+// grow makes one more VU and lets it work.
+func (a *arrivals) grow(ctx context.Context) {
+	vu, err := a.env.InitUnplanned(ctx)
+	a.mu.Lock()
+	a.making = false
+	a.mu.Unlock()
+	if err != nil {
+		a.fail(ctx, err)
+		return
+	}
+	a.use(ctx, vu, func() { a.work(a.Started(), vu) })
+}
+
+// work is the life of one VU.
+func (a *arrivals) work(start time.Time, vu VU) {
+	s := seat{make(chan time.Duration, 1)}
+	for {
+		due, ok := a.wait(start, s)
+		if !ok {
+			return
+		}
+		it := a.next()
+		it.Due = start.Add(due)
+		if !vu.Iterate(it) {
+			return
+		}
+	}
+}
+
+// wait returns what is due, parking the VU until something is; false when there will be no more. A parked VU does not count
+// as active.
+func (a *arrivals) wait(start time.Time, s seat) (due time.Duration, ok bool) {
+	a.mu.Lock()
+	if a.more && !a.closed && a.due <= time.Since(start) {
+		due = a.take()
+		a.mu.Unlock()
+		return due, true
+	}
+	if a.closed {
+		a.mu.Unlock()
+		return 0, false
+	}
+	a.idle.push(s)
+	a.mu.Unlock()
+
+	a.activate(-1)
+	due, ok = <-s.wake
+	a.activate(1)
+	return due, ok
+}
+
+// close sends all parked VUs home; the others go when they come back from their iteration.
+func (a *arrivals) close() {
+	a.phase.Store(stopping)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	for a.idle.len() > 0 {
+		close(a.idle.pop().wake)
+	}
+}
+
+// Done implements Executor.
+func (a *arrivals) Done() float64 { return a.share(a.regular) }
+
+// Progress implements Executor.
+func (a *arrivals) Progress() run.Progress {
+	a.mu.Lock()
+	vus := a.vus
+	a.mu.Unlock()
+	rate := a.curve.Rate(min(a.elapsed(), a.regular)) * a.tuple.Segment().Share()
+	return a.progress(a.Done(), vusOf(a.active.Load(), vus, a.max), a.spent(a.regular), fmt.Sprintf("%.2f iters/s", rate))
+}
+
+// parked is a ring of VUs, first in first out: as in k6, work goes round all of them.
+type parked struct {
+	ring        []seat
+	head, count int
+}
+
+func (p *parked) len() int { return p.count }
+
+func (p *parked) push(s seat) {
+	if p.count == len(p.ring) {
+		bigger := make([]seat, max(8, 2*p.count))
+		n := copy(bigger, p.ring[p.head:])
+		copy(bigger[n:], p.ring[:p.head])
+		p.ring, p.head = bigger, 0
+	}
+	p.ring[(p.head+p.count)%len(p.ring)] = s
+	p.count++
+}
+
+func (p *parked) pop() seat {
+	s := p.ring[p.head]
+	p.head = (p.head + 1) % len(p.ring)
+	p.count--
+	return s
+}

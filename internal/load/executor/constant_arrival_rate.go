@@ -1,0 +1,9 @@
+package executor
+
+import "throng/internal/pace"
+
+// newConstantArrivalRate begins iterations at equal distances, the first at once.
+func newConstantArrivalRate(b *base) *arrivals {
+	s := b.scenario
+	return newArrivals(b, pace.Constant{PerUnit: s.Rate, Unit: s.TimeUnit, Length: s.Duration}, s.Duration)
+}

@@ -1,0 +1,32 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+
+	"throng/internal/run"
+)
+
+// constantVUs keeps a number of VUs looping for a duration.
+type constantVUs struct{ crew }
+
+func newConstantVUs(b *base) *constantVUs {
+	vus := b.tuple.Scale(b.scenario.VUs)
+	return &constantVUs{crew{base: b, vus: vus, regular: b.scenario.Duration, members: make([]member, vus)}}
+}
+
+// Run implements Executor.
+func (e *constantVUs) Run(ctx context.Context) error {
+	return e.run(ctx, func(_ *member, vu VU) {
+		for !e.stop.Load() && vu.Iterate(e.next()) {
+		}
+	})
+}
+
+// Done implements Executor.
+func (e *constantVUs) Done() float64 { return e.share(e.regular) }
+
+// Progress implements Executor.
+func (e *constantVUs) Progress() run.Progress {
+	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular))
+}

@@ -1,0 +1,68 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"throng/internal/plan"
+	"throng/internal/run"
+	"throng/internal/segment"
+)
+
+// sharedIterations lets VUs take iterations from one pool until it is empty.
+type sharedIterations struct {
+	crew
+	total int64
+}
+
+func newSharedIterations(b *base) (*sharedIterations, error) {
+	re, err := b.tuple.Resegment(b.scenario.VUs)
+	if err != nil {
+		return nil, fmt.Errorf("share the iterations of %s: %w", b.scenario.Name, err)
+	}
+	vus := b.tuple.Scale(b.scenario.VUs)
+	b.tuple = re // from here on the tuple numbers iterations, and these go by VUs
+	return &sharedIterations{
+		crew{base: b, vus: vus, regular: b.scenario.MaxDuration, members: make([]member, vus)},
+		re.Scale(b.scenario.Iterations),
+	}, nil
+}
+
+// sharedIterationsOf returns how many VUs and iterations are ours: iterations are dealt out by VUs, so an instance without
+// a VU has none.
+func sharedIterationsOf(s *plan.Scenario, tuple *segment.Tuple) (vus, iterations int64) {
+	re, err := tuple.Resegment(s.VUs)
+	if err != nil {
+		// A stripe too long to be cut is New's to report; it must not look like no work.
+		if errors.Is(err, segment.ErrNoShare) {
+			return 0, 0
+		}
+		return tuple.Scale(s.VUs), tuple.Scale(s.Iterations)
+	}
+	return tuple.Scale(s.VUs), re.Scale(s.Iterations)
+}
+
+// Run implements Executor.
+func (e *sharedIterations) Run(ctx context.Context) error {
+	err := e.run(ctx, func(m *member, vu VU) {
+		for !e.stop.Load() {
+			it := e.next()
+			if it.InInstance >= e.total || !vu.Iterate(it) {
+				return
+			}
+			m.completed.Store(m.completed.Load() + 1)
+		}
+	})
+	e.drop(ctx, e.total)
+	return err
+}
+
+// Done implements Executor.
+func (e *sharedIterations) Done() float64 { return float64(e.completed()) / float64(max(1, e.total)) }
+
+// Progress implements Executor.
+func (e *sharedIterations) Progress() run.Progress {
+	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular),
+		outOf(e.completed(), e.total)+" shared iters")
+}

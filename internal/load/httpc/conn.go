@@ -1,0 +1,144 @@
+package httpc
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/proxy"
+)
+
+// conn is a connection that can carry exchanges: one at a time, or many over HTTP/2.
+type conn struct {
+	s      *Shared
+	to     *route
+	w      wire
+	rw     net.Conn // w, or TLS on top of it
+	tls    *tls.ConnectionState
+	h2     *http2.ClientConn // nil: HTTP/1.1
+	remote netip.AddrPort
+
+	// Guarded by the Client's mutex.
+	busy      bool
+	idleSince time.Time
+}
+
+// prepare does everything between TCP and the first request: proxies and TLS.
+func (c *Client) prepare(cn *conn, t *Times) error {
+	to := cn.to
+	if to.proxy != nil {
+		if err := cn.throughProxy(t); err != nil {
+			return err
+		}
+	}
+	if !to.tls {
+		return nil
+	}
+	tc, err := cn.secure(to.name, c.s.protocols(), t)
+	if err != nil {
+		return err
+	}
+	state := tc.ConnectionState()
+	cn.tls = &state
+	return nil
+}
+
+// throughProxy makes cn lead to the server as if there were no proxy, unless the proxy wants to see each request.
+func (cn *conn) throughProxy(t *Times) error {
+	to := cn.to
+	switch to.proxy.Scheme {
+	case "socks5", "socks5h":
+		return cn.socks()
+	case "https":
+		var proxied Times
+		if _, err := cn.secure(to.proxy.Hostname(), nil, &proxied); err != nil {
+			return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
+		}
+	}
+	if !to.tls {
+		return nil
+	}
+	return cn.tunnel()
+}
+
+// tunnel asks an HTTP proxy for a connection to the server (RFC 9110, 9.3.6).
+func (cn *conn) tunnel() error {
+	ask := "CONNECT " + cn.to.addr + " HTTP/1.1\r\nHost: " + cn.to.addr + "\r\n"
+	if cn.to.proxyAuth != "" {
+		ask += "Proxy-Authorization: " + cn.to.proxyAuth + "\r\n"
+	}
+	if _, err := io.WriteString(cn.rw, ask+"\r\n"); err != nil {
+		return err
+	}
+	b := cn.s.take()
+	defer cn.s.give(b)
+	var resp Response
+	h := head{limit: maxHead}
+	if err := h.read(b, cn.rw, &resp, "CONNECT"); err != nil {
+		return err
+	}
+	if resp.Status != 200 {
+		if len(resp.StatusText) <= 4 {
+			return plain("unknown status code")
+		}
+		return plain(resp.StatusText[4:])
+	}
+	return nil
+}
+
+// socks asks a SOCKS5 proxy (RFC 1928) for a connection to the server.
+func (cn *conn) socks() error {
+	var auth *proxy.Auth
+	if u := cn.to.proxy.User; u != nil {
+		password, _ := u.Password()
+		auth = &proxy.Auth{User: u.Username(), Password: password}
+	}
+	d, err := proxy.SOCKS5("tcp", cn.to.proxyAddr, auth, ready{cn})
+	if err != nil {
+		return err
+	}
+	_, err = d.Dial("tcp", cn.to.addr)
+	return err
+}
+
+// ready is a dialer that has dialled already.
+type ready struct{ cn *conn }
+
+func (r ready) Dial(string, string) (net.Conn, error) { return &r.cn.w, nil }
+
+// settle decides between HTTP/1.1 and HTTP/2 once the handshake is over.
+func (c *Client) settle(cn *conn) (*conn, error) {
+	if cn.tls == nil || cn.tls.NegotiatedProtocol != "h2" {
+		return cn, nil
+	}
+	return c.upgrade(cn)
+}
+
+// alive tells whether the server has closed an idle connection or sent something nobody asked for. A request that may
+// be sent twice need not ask so soon after the last answer: if the connection is dead after all, it is sent again.
+func (cn *conn) alive(now time.Time, replayable bool) bool {
+	if replayable && now.Sub(cn.idleSince) < 5*time.Millisecond {
+		return true
+	}
+	return cn.quiet()
+}
+
+// idle says that nobody uses the connection. The Client's mutex is held.
+func (cn *conn) idle() bool {
+	if cn.h2 != nil {
+		st := cn.h2.State()
+		return st.StreamsActive == 0 && st.StreamsReserved == 0
+	}
+	return !cn.busy
+}
+
+func (cn *conn) close() {
+	if cn.h2 != nil {
+		_ = cn.h2.Close()
+	}
+	// Not through TLS: its farewell could wait for a peer that does not read.
+	_ = cn.w.Conn.Close()
+}

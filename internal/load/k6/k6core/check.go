@@ -1,0 +1,100 @@
+package k6core
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/grafana/sobek"
+
+	"throng/internal/load/k6/scope"
+	"throng/internal/load/meter"
+	"throng/internal/metric"
+)
+
+var (
+	errCheckInInit  = errors.New("Using check() in the init context is not supported") //nolint:staticcheck // scripts see this text
+	errNoChecks     = errors.New("no checks provided to `check`")
+	errSeparator    = errors.New("group and check names may not contain '::'")
+	errAsyncInCheck = errors.New("the built-in check() does not support async functions as arguments: it would count the promise, not its result; await the value first, or use check() of the JavaScript utils library (https://grafana.com/docs/k6/latest/javascript-api/jslib/utils/check/)")
+)
+
+// check is called once or more in nearly every iteration: nothing here allocates that the engine does not ask for.
+func (m *module) check(call sobek.FunctionCall) sobek.Value {
+	vu := m.vu
+	if vu.Phase == scope.Init {
+		vu.Throw(errCheckInInit)
+	}
+	if len(call.Arguments) < 2 {
+		vu.Throw(errNoChecks)
+	}
+	tags := vu.Tags
+	if len(call.Arguments) > 2 {
+		var err error
+		if tags, err = vu.WithTags(tags, call.Arguments[2]); err != nil {
+			vu.Throw(err)
+		}
+	}
+	sets := call.Arguments[1].ToObject(vu.Runtime)
+	all := true
+	now := time.Now()
+	for _, name := range sets.Keys() {
+		series := m.checkSeries(tags, name)
+		val := sets.Get(name)
+		var thrown error
+		if o, ok := val.(*sobek.Object); ok {
+			if fn, ok := sobek.AssertFunction(o); ok {
+				if m.isAsync(o) {
+					vu.Throw(errAsyncInCheck)
+				}
+				val, thrown = fn(sobek.Undefined(), call.Arguments[0])
+			}
+		}
+		passed, n := thrown == nil && val.ToBoolean(), 0.0
+		if passed {
+			n = 1
+		}
+		all = all && passed
+		vu.Test.Meter.Add(vu.Shard, series, n, now, vu.Metadata)
+		if thrown != nil {
+			scope.Rethrow(thrown)
+		}
+	}
+	return vu.Runtime.ToValue(all)
+}
+
+// checkSeries returns what counts the check called name, or throws when no check may be called so.
+func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
+	key := seriesKey{tags, name}
+	if s := m.checks[key]; s != nil {
+		return s
+	}
+	vu := m.vu
+	if strings.Contains(name, "::") {
+		vu.Throw(errSeparator)
+	}
+	named := tags
+	if vu.Test.SystemTags.Check {
+		named = tags.With("check", name)
+	}
+	group, _ := tags.Get("group")
+	s := vu.Test.Meter.CheckSeries(named, group, name)
+	if m.checks == nil || len(m.checks) >= maxCached {
+		m.checks = map[seriesKey]*meter.Series{}
+	}
+	m.checks[key] = s
+	return s
+}
+
+// isAsync is scope.IsAsync, quick for the functions that all have the same prototype.
+func (m *module) isAsync(fn *sobek.Object) bool {
+	proto := fn.Prototype()
+	if proto == m.plain && proto != nil {
+		return false
+	}
+	if scope.IsAsync(fn) {
+		return true
+	}
+	m.plain = proto
+	return false
+}

@@ -1,0 +1,67 @@
+package k6http
+
+import (
+	"github.com/grafana/sobek"
+)
+
+// methods are the functions of responses. One function of each serves all responses of a runtime, told apart by this,
+// for a function object costs as much as all else of a response. Scripts may also call one without its response, after
+// `const { json } = res`: then it is the response it was read from. How that is known: reads are counted against calls,
+// and as soon as a function was read that was not called, all later reads of other responses get functions of their own.
+// See TestMethodsWorkWithoutTheirResponse.
+type methods struct {
+	made  [4]sobek.Value
+	owner *response // the last one read from, or the one whose reads outnumber its calls
+	loose int       // reads less calls
+}
+
+func methodOf(key string) (int, func(*response, sobek.FunctionCall) sobek.Value) {
+	switch key {
+	case "json":
+		return 0, (*response).json
+	case "html":
+		return 1, (*response).html
+	case "submitForm":
+		return 2, (*response).submitForm
+	default:
+		return 3, (*response).clickLink
+	}
+}
+
+func (c *client) method(r *response, key string) sobek.Value {
+	m := &c.methods
+	i, f := methodOf(key)
+	if m.owner != nil && m.owner != r && m.loose > 0 {
+		v := c.vu.Runtime.ToValue(func(call sobek.FunctionCall) sobek.Value { return f(r, call) })
+		r.made = append(r.made, property{key, v})
+		return v
+	}
+	if m.owner != r {
+		m.owner, m.loose = r, 0
+	}
+	m.loose++
+	if m.made[i] == nil {
+		m.made[i] = c.vu.Runtime.ToValue(func(call sobek.FunctionCall) sobek.Value {
+			return f(m.receiver(c, call.This), call)
+		})
+	}
+	return m.made[i]
+}
+
+// receiver is the response that a shared function was called on.
+func (m *methods) receiver(c *client, this sobek.Value) *response {
+	if o, ok := this.(*sobek.Object); ok {
+		if r, ok := o.Export().(*response); ok {
+			if r == m.owner {
+				if m.loose--; m.loose == 0 {
+					m.owner = nil // do not keep it alive
+				}
+			}
+			return r
+		}
+	}
+	if m.owner == nil {
+		panic(c.vu.Runtime.NewTypeError("this is a method of a Response and was called without one"))
+	}
+	return m.owner
+}

@@ -1,0 +1,359 @@
+package k6http
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/grafana/sobek"
+
+	"throng/internal/load/httpc"
+	"throng/internal/metric"
+	"throng/internal/plan"
+)
+
+// kind is what becomes of a response's body.
+type kind uint8
+
+const (
+	text kind = iota
+	binary
+	none
+)
+
+// call is one request as the script asked for it, and all that its exchanges need of the virtual user, so that they may
+// run on another goroutine.
+type call struct {
+	method   string
+	target   *target
+	name     string // the tags name and url, where named
+	named    bool
+	base     *metric.TagSet
+	meta     map[string]string
+	callback *statuses // nil: responses are not judged
+
+	header  []httpc.Field // canonical names; no Cookie, no Host
+	host    string
+	cookie  string // the header Cookie
+	cookies []paramCookie
+	jar     *Jar
+
+	body      []byte
+	plain     []byte // the body before compression: what res.request.body shows
+	length    string // a Content-Length that the script gave
+	encodings string
+
+	auth      string
+	login     *url.Userinfo // what digest authentication took out of the URL
+	timeout   time.Duration
+	redirects int
+	limited   bool // the script has said how many redirects it wants
+	throw     bool
+	kind      kind
+}
+
+type paramCookie struct {
+	name, value string
+	replace     bool
+}
+
+const (
+	defaultTimeout   = 60 * time.Second
+	defaultRedirects = 10
+	defaultAgent     = "throng"
+)
+
+// parse makes a call of a script's arguments. Its errors make an error response; none of them reaches the wire.
+func (c *client) parse(q *call, method string, target, body, params sobek.Value) error {
+	s := c.shared
+	*q = call{
+		method: method, base: c.vu.Tags, meta: c.vu.Metadata, callback: c.callback, jar: c.currentJar(),
+		timeout: defaultTimeout, redirects: s.redirects, limited: s.redirectsSet, throw: s.throw, kind: s.kind,
+	}
+	if err := c.parseURL(q, target); err != nil {
+		return err
+	}
+	form := ""
+	if !nothing(body) {
+		var err error
+		if form, err = c.parseBody(q, body); err != nil {
+			return err
+		}
+	}
+	if o, ok := params.(*sobek.Object); ok {
+		if err := c.parseParams(q, o); err != nil {
+			return err
+		}
+	}
+	q.splitLogin()
+	q.plain = q.body
+	if err := s.compress(q); err != nil {
+		return err
+	}
+	if form != "" && !q.has("Content-Type") {
+		q.header = append(q.header, httpc.Field{Name: "Content-Type", Value: form})
+	}
+	c.finishHeader(q)
+	return nil
+}
+
+func (c *client) finishHeader(q *call) {
+	if !q.has("User-Agent") && c.shared.agent != "" {
+		q.header = append(q.header, httpc.Field{Name: "User-Agent", Value: c.shared.agent})
+	}
+	if q.length != "" && q.length != strconv.Itoa(len(q.body)) {
+		c.vu.Test.Log.Warn(fmt.Sprintf("The specified Content-Length header %q in the %s request for %s doesn't match the actual request body length of %d, so it will be ignored!",
+			q.length, q.method, q.target.text, len(q.body)))
+	}
+}
+
+func (c *client) parseURL(q *call, v sobek.Value) error {
+	switch {
+	case nothing(v):
+		return badURL(errors.New("invalid URL: '#<nil>'"))
+	case isString(v):
+		raw := v.String()
+		q.target = c.target(raw)
+	default:
+		var u *urlValue
+		if o, ok := v.(*sobek.Object); ok {
+			u, _ = o.Export().(*urlValue)
+			if u == nil {
+				if str, ok := o.Export().(string); ok { // new String(...)
+					q.target = c.target(str)
+					break
+				}
+			}
+		}
+		if u == nil {
+			return badURL(fmt.Errorf("invalid URL: '#%v'", v.Export()))
+		}
+		q.target = c.target(u.url)
+		q.name, q.named = u.name, u.name != u.url
+	}
+	if q.target.err != nil {
+		return badURL(q.target.err)
+	}
+	return nil
+}
+
+func isString(v sobek.Value) bool {
+	_, ok := v.(sobek.String)
+	return ok
+}
+
+// parseParams reads a params object in the order of its keys; what it does not know it leaves alone.
+func (c *client) parseParams(q *call, params *sobek.Object) error {
+	rt := c.vu.Runtime
+	for _, key := range params.Keys() {
+		v := params.Get(key)
+		switch key {
+		case "headers":
+			if !nothing(v) {
+				q.addHeaders(v.ToObject(rt))
+			}
+		case "cookies":
+			if !nothing(v) {
+				q.addCookies(rt, v.ToObject(rt))
+			}
+		case "tags":
+			if !nothing(v) {
+				if err := c.addTags(q, v.ToObject(rt)); err != nil {
+					return err
+				}
+			}
+		case "jar":
+			if j, ok := JarOf(v); ok {
+				q.jar = j
+			}
+		case "compression":
+			q.encodings = v.String()
+		case "redirects":
+			q.redirects, q.limited = int(max(v.ToInteger(), 0)), true
+		case "auth":
+			q.auth = v.String()
+		case "timeout":
+			d, err := duration(v)
+			if err != nil {
+				return fmt.Errorf("invalid timeout value: %w", err)
+			}
+			q.timeout = d
+		case "throw":
+			q.throw = v.ToBoolean()
+		case "responseType":
+			switch name := v.String(); name {
+			case "text":
+				q.kind = text
+			case "binary":
+				q.kind = binary
+			case "none":
+				q.kind = none
+			default:
+				return fmt.Errorf("%s does not belong to ResponseType values", name)
+			}
+		case "responseCallback":
+			s, ok := callbackOf(v)
+			if !ok {
+				return errors.New("unsupported responseCallback")
+			}
+			q.callback = s
+		}
+	}
+	return nil
+}
+
+func (q *call) has(name string) bool {
+	for i := range q.header {
+		if q.header[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// set gives the header one value; of several spellings of a name the last one counts.
+func (q *call) set(name, value string) {
+	for i := range q.header {
+		if q.header[i].Name == name {
+			q.header[i].Value = value
+			return
+		}
+	}
+	q.header = append(q.header, httpc.Field{Name: name, Value: value})
+}
+
+func (q *call) addHeaders(o *sobek.Object) {
+	for _, k := range o.Keys() {
+		name, value := textproto.CanonicalMIMEHeaderKey(k), o.Get(k).String()
+		switch name {
+		case "Host":
+			q.host = value
+		case "Cookie":
+			q.cookie = value
+		case "Content-Length":
+			q.length = value
+		default:
+			if q.header == nil {
+				q.header = make([]httpc.Field, 0, 4)
+			}
+			q.set(name, value)
+		}
+	}
+}
+
+func (q *call) addCookies(rt *sobek.Runtime, o *sobek.Object) {
+	for _, k := range o.Keys() {
+		v := o.Get(k)
+		if nothing(v) {
+			continue
+		}
+		ck := paramCookie{name: k}
+		if co, ok := v.(*sobek.Object); ok {
+			ck.value = cookieText(co.Get("value"))
+			if r := co.Get("replace"); r != nil {
+				ck.replace = r.ToBoolean()
+			}
+		} else {
+			ck.value = v.String()
+		}
+		q.cookies = append(q.cookies, ck)
+	}
+}
+
+func (c *client) addTags(q *call, o *sobek.Object) error {
+	for _, k := range o.Keys() {
+		v := o.Get(k)
+		value, ok := tagText(v)
+		if !ok {
+			return fmt.Errorf("invalid HTTP request metric tags: invalid value for metric tag '%s': only String, Boolean and Number types are accepted as a metric tag values", k)
+		}
+		if k == "name" && c.vu.Test.SystemTags.Name {
+			q.name, q.named = value, true
+			continue
+		}
+		q.base = q.base.With(k, value)
+	}
+	return nil
+}
+
+func tagText(v sobek.Value) (string, bool) {
+	if nothing(v) {
+		return "", false
+	}
+	if _, object := v.(*sobek.Object); object {
+		return "", false
+	}
+	if _, symbol := v.(*sobek.Symbol); symbol {
+		return "", false
+	}
+	return v.String(), true
+}
+
+// duration reads k6's way to write one: a number of milliseconds, or text with units, where d is a day.
+func duration(v sobek.Value) (time.Duration, error) {
+	if nothing(v) {
+		return 0, errors.New("unable to use type <nil> as a duration value")
+	}
+	switch x := v.Export().(type) {
+	case int64:
+		return clampMillis(float64(x)), nil
+	case float64:
+		return clampMillis(x), nil
+	case string:
+		if ms, err := strconv.ParseFloat(x, 64); err == nil {
+			return clampMillis(ms), nil
+		}
+		return plan.ParseDuration(x)
+	default:
+		return 0, fmt.Errorf("unable to use type %T as a duration value", x)
+	}
+}
+
+func clampMillis(ms float64) time.Duration {
+	const longest = float64(1<<63-1) / float64(time.Millisecond)
+	return time.Duration(max(-longest, min(ms, longest*0.999)) * float64(time.Millisecond))
+}
+
+// cookieHeader is the header Cookie for one hop: the script's header, the cookies param, and the jar's that the param
+// does not replace. sent lists the cookies, for res.request.cookies.
+func (q *call) cookieHeader(t *target, first bool) (line string, sent []*http.Cookie) {
+	own := q.cookie
+	if !first {
+		own = ""
+	}
+	if q.jar.empty() && len(q.cookies) == 0 {
+		return own, nil
+	}
+	for _, ck := range q.cookies {
+		sent = append(sent, &http.Cookie{Name: ck.name, Value: ck.value})
+	}
+	for _, ck := range q.jar.Cookies(t.url) {
+		if !q.replaces(ck.Name) {
+			sent = append(sent, ck)
+		}
+	}
+	if len(sent) == 0 {
+		return own, nil
+	}
+	r := http.Request{Header: http.Header{}} // it knows how to quote
+	if own != "" {
+		r.Header.Set("Cookie", own)
+	}
+	for _, ck := range sent {
+		r.AddCookie(ck)
+	}
+	return r.Header.Get("Cookie"), sent
+}
+
+func (q *call) replaces(name string) bool {
+	for _, ck := range q.cookies {
+		if ck.replace && ck.name == name {
+			return true
+		}
+	}
+	return false
+}

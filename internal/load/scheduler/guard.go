@@ -1,0 +1,95 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/metrics"
+	"sync"
+	"time"
+
+	"throng/internal/fault"
+)
+
+// guard ends a run early: because the script asked for it, or because the script is about to use up the memory.
+type guard struct {
+	limit uint64 // bytes of heap; 0 means no limit
+
+	mu     sync.Mutex
+	reason error         // the first one
+	ended  chan struct{} // closed when there is a reason
+}
+
+func newGuard(limit uint64) *guard { return &guard{limit: limit, ended: make(chan struct{})} }
+
+// end gives the reason to end the run; only the first counts.
+func (g *guard) end(reason error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.reason == nil {
+		g.reason = reason
+		close(g.ended)
+	}
+}
+
+// why is the reason to end the run, or nil.
+func (g *guard) why() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reason
+}
+
+// watch returns a context that ends with ctx, and with the reason as its cause as soon as there is one. stop waits until
+// nothing of the watch is left.
+func (g *guard) watch(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(parent)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(memoryEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-g.ended:
+				cancel(g.why())
+				return
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				g.checkMemory()
+			}
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		wg.Wait()
+	}
+}
+
+// memoryEvery is short because a loop that only allocates fills gigabytes within a second.
+const memoryEvery = 50 * time.Millisecond
+
+const heapObjects = "/memory/classes/heap/objects:bytes"
+
+func (g *guard) checkMemory() {
+	if g.limit == 0 {
+		return
+	}
+	sample := []metrics.Sample{{Name: heapObjects}}
+	metrics.Read(sample)
+	if used := sample[0].Value.Uint64(); used > g.limit {
+		g.end(fault.WithHint(fault.ScriptException,
+			fmt.Errorf("stopped before the memory ran out: the script holds %d MiB, the limit on this machine is %d MiB", used>>20, g.limit>>20),
+			"fewer VUs, smaller data (SharedArray), discardResponseBodies, or a loop that ends"))
+	}
+}
+
+// outcome is what a phase under ctx ended with: the reason to end the run before the error that it led to.
+func (g *guard) outcome(ctx context.Context, err error) error {
+	if why := g.why(); why != nil {
+		return why
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}

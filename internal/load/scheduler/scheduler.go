@@ -1,0 +1,427 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/grafana/sobek"
+	"golang.org/x/sync/errgroup"
+
+	"throng/internal/fault"
+	"throng/internal/load/executor"
+	"throng/internal/load/js"
+	"throng/internal/load/k6"
+	"throng/internal/load/k6/global"
+	"throng/internal/load/k6/scope"
+	"throng/internal/load/meter"
+	"throng/internal/load/vu"
+	"throng/internal/metric"
+	"throng/internal/plan"
+	"throng/internal/run"
+	"throng/internal/segment"
+	"throng/internal/threshold"
+)
+
+// Config is what a runner works from.
+type Config struct {
+	Program *js.Program
+	// Open reads a file for the script's open().
+	Open vu.Opener
+	Env  map[string]string
+	// Sealed is called when the first init is over: from then on only files that it read may be read.
+	Sealed func()
+	// Consolidate merges what the script exports as options (JSON; nil if it exports none) with the other layers.
+	Consolidate func(script []byte) (plan.Options, error)
+	Log         *slog.Logger
+	Console     *slog.Logger
+	UserAgent   string // what is sent where the options name none
+	// NoThresholds leaves thresholds unread.
+	NoThresholds bool
+	// MemoryLimit ends the run before the heap holds more bytes; 0 means no limit.
+	MemoryLimit uint64
+	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
+	Parts, Raw bool
+}
+
+// Scheduler runs one runner's part of a test. It implements run.Runner.
+type Scheduler struct {
+	cfg       Config
+	factory   *vu.Factory
+	test      *scope.Test
+	tuple     *segment.Tuple
+	scenarios []plan.Scenario
+	ready     run.Ready
+
+	mu           sync.Mutex // guards what follows, which is read at any time
+	executors    []executor.Executor
+	begun, ended time.Time // of the scenarios
+
+	pool   *pool
+	setup  []byte
+	guard  *guard
+	failed atomic.Bool
+	loads  counts
+}
+
+// counts is what exec.instance and the progress show.
+type counts struct{ vus, vusMax, iterations, interrupted, dropped atomic.Int64 }
+
+// New returns a runner that has not read its script yet.
+func New(cfg Config) *Scheduler {
+	s := &Scheduler{cfg: cfg, pool: newPool()}
+	reg := metric.NewRegistry()
+	s.test = &scope.Test{
+		Options: &plan.Options{}, Registry: reg, Builtin: metric.NewBuiltin(reg), TagTable: metric.NewTags(),
+		Log: cfg.Log, Console: cfg.Console, Abort: s.abortTest, Fail: s.failTest, Scenarios: map[string]*scope.Scenario{},
+	}
+	s.factory = &vu.Factory{
+		Program: cfg.Program, Test: s.test, Modules: k6.Modules(), Missing: k6.Missing, Globals: global.Install,
+		Open: cfg.Open, Env: cfg.Env,
+	}
+	return s
+}
+
+func (s *Scheduler) abortTest(message string) {
+	s.guard.end(fault.New(fault.ScriptAborted, errors.New(message)))
+}
+
+// begin arms a new guard for one phase of the run: teardown and handleSummary still run after an abort.
+func (s *Scheduler) begin(ctx context.Context) (context.Context, func()) {
+	s.guard = newGuard(s.cfg.MemoryLimit)
+	return s.guard.watch(ctx)
+}
+
+func (s *Scheduler) failTest(message string) {
+	s.failed.Store(true)
+	s.cfg.Log.Error("test marked as failed: " + message)
+}
+
+// MarkedAsFailed reports whether the script called exec.test.fail().
+func (s *Scheduler) MarkedAsFailed() bool { return s.failed.Load() }
+
+// Inspect runs the script's top-level code once and consolidates its options, without getting ready to run.
+func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
+	ctx, stop := s.begin(ctx)
+	defer stop()
+	first, err := s.factory.New(ctx, 0, 0)
+	if err != nil {
+		return s.ready, s.guard.outcome(ctx, exception(err))
+	}
+	defer first.Close()
+	s.cfg.Program.Seal()
+	s.cfg.Sealed()
+	script, err := first.OptionsJSON()
+	if err != nil {
+		return s.ready, fault.New(fault.InvalidConfig, fmt.Errorf("read the exported options: %w", err))
+	}
+	for _, name := range first.Exports() {
+		if first.HasFunction(name) {
+			s.ready.Functions = append(s.ready.Functions, name)
+		}
+	}
+	s.ready.HasSetup, s.ready.HasTeardown, s.ready.HasSummary = first.HasFunction("setup"), first.HasFunction("teardown"), first.HasFunction("handleSummary")
+	s.ready.Options, err = s.cfg.Consolidate(script)
+	return s.ready, err
+}
+
+// exception classes what the script threw, unless it has a class already.
+func exception(err error) error {
+	if fault.KindOf(err) != fault.Other {
+		return err
+	}
+	return fault.New(fault.ScriptException, errors.New(js.Describe(err)))
+}
+
+// Init reads the script, consolidates the options and makes the virtual users.
+func (s *Scheduler) Init(ctx context.Context) (run.Ready, error) {
+	ready, err := s.Inspect(ctx)
+	if err != nil {
+		return ready, err
+	}
+	if len(ready.Functions) == 0 {
+		return ready, fault.New(fault.Other, errors.New("no exported functions in script"))
+	}
+	if err := s.prepare(); err != nil {
+		return s.ready, err
+	}
+	return s.ready, s.makeVUs(ctx)
+}
+
+// prepare derives the scenarios and makes all that they need but the virtual users.
+func (s *Scheduler) prepare() error {
+	opts := s.ready.Options
+	if err := plan.Validate(opts, func(name string) bool { return slices.Contains(s.ready.Functions, name) }); err != nil {
+		return err
+	}
+	opts, warnings, err := opts.WithScenarios()
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		s.cfg.Log.Warn(w)
+	}
+	if s.scenarios, err = plan.Derive(s.ready.Options); err != nil {
+		return err
+	}
+	if s.tuple, err = opts.Tuple(); err != nil {
+		return err
+	}
+	s.ready.Options, s.ready.Segment = opts, s.tuple
+	for i := range s.scenarios {
+		if sc := &s.scenarios[i]; executor.HasWork(sc, s.tuple) {
+			s.ready.Scenarios = append(s.ready.Scenarios, *sc)
+		}
+	}
+	_, s.ready.MaxVUs, s.ready.MaxDuration = executor.Requirements(s.scenarios, s.tuple)
+	for _, m := range s.test.Registry.All() {
+		s.ready.Metrics = append(s.ready.Metrics, *m)
+	}
+	return s.measure()
+}
+
+// measure makes the meter, with a place for every part of a metric that a threshold names.
+func (s *Scheduler) measure() error {
+	if !s.cfg.NoThresholds {
+		set, err := threshold.ParseSet(s.ready.Options.Thresholds)
+		if err == nil {
+			set, err = set.Resolve(s.test.Registry.Get)
+		}
+		if err != nil {
+			return fault.New(fault.InvalidConfig, err)
+		}
+		s.ready.Thresholds = set
+	}
+	t, opts := s.test, s.ready.Options
+	filled := opts.Filled(s.cfg.UserAgent)
+	t.Options, t.RunTags = &filled, t.TagTable.From(opts.RunTags())
+	t.SystemTags = scope.SystemTagsOf(filled.SystemTags)
+	t.MinIterationDuration = filled.MinIterationDuration.V
+	t.Meter = meter.New(meter.Config{Builtin: t.Builtin, Submetrics: s.ready.Thresholds.Submetrics(), Parts: s.cfg.Parts, Raw: s.cfg.Raw})
+	t.Counts = s.Load
+	t.OptionsJSON = sync.OnceValue(opts.ScriptJSON)
+	return nil
+}
+
+func (s *Scheduler) makeVUs(ctx context.Context) error {
+	planned, _, _ := executor.Requirements(s.scenarios, s.tuple)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for range planned {
+		g.Go(func() error {
+			v, err := s.newVU(ctx)
+			if err == nil {
+				s.pool.put(v)
+			}
+			return err
+		})
+	}
+	err := g.Wait()
+	s.pool.sort()
+	return err
+}
+
+// newVU makes the next virtual user; it carries on the numbering.
+func (s *Scheduler) newVU(ctx context.Context) (*member, error) {
+	n := s.pool.nextID()
+	v, err := s.factory.New(ctx, uint64(n), uint64(s.tuple.Global(n-1)+1))
+	if err != nil {
+		return nil, s.guard.outcome(ctx, exception(err))
+	}
+	s.loads.vusMax.Add(1)
+	v.SetSetupData(&s.setup)
+	return &member{VU: v, s: s, id: n}, nil
+}
+
+// Setup calls setup() in a virtual user of its own.
+func (s *Scheduler) Setup(ctx context.Context) ([]byte, error) {
+	s.test.Start = time.Now()
+	var data []byte
+	limit := s.test.Options.SetupTimeout.V
+	err := s.lifecycle(ctx, scope.Setup, "setup", "::setup", limit, fault.SetupTimeout, nil, func(v *vu.VU, val sobek.Value) (err error) {
+		data, err = v.SetupResult(val)
+		return fault.New(fault.Other, err)
+	})
+	return data, err
+}
+
+// Teardown calls teardown() with setup's result.
+func (s *Scheduler) Teardown(ctx context.Context, setupData []byte) error {
+	limit := s.test.Options.TeardownTimeout.V
+	return s.lifecycle(ctx, scope.Teardown, "teardown", "::teardown", limit, fault.TeardownTimeout, setupData, nil)
+}
+
+// lifecycle calls one of the script's functions in a virtual user of its own, within limit.
+func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, group string, limit time.Duration, timeout fault.Kind, data []byte, then func(*vu.VU, sobek.Value) error) error {
+	ctx, stop := s.begin(ctx)
+	defer stop()
+	v, err := s.factory.New(ctx, 0, 0)
+	if err != nil {
+		return s.guard.outcome(ctx, exception(err))
+	}
+	defer v.Close()
+	late := fault.New(timeout, fmt.Errorf("%s() execution timed out after %g seconds", name, limit.Seconds()))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
+	defer cancel()
+	arg := sobek.Undefined()
+	if len(data) > 0 {
+		if arg, err = v.ParseJSON(data); err != nil {
+			return fmt.Errorf("read the data for %s(): %w", name, err)
+		}
+	}
+	val, err := v.Lifecycle(ctx, phase, name, group, arg)
+	switch {
+	case err != nil:
+		err = exception(err)
+	case then != nil:
+		err = then(v, val)
+	}
+	return s.guard.outcome(ctx, err)
+}
+
+// Summary calls handleSummary with data.
+func (s *Scheduler) Summary(ctx context.Context, data []byte) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	limit := s.test.Options.HandleSummaryTimeout.V
+	err := s.lifecycle(ctx, scope.Summary, "handleSummary", "", limit, fault.GenericTimeout, data, func(v *vu.VU, val sobek.Value) error {
+		return v.Files(val, out)
+	})
+	return out, err
+}
+
+// Run starts the scenarios and waits for all of them.
+func (s *Scheduler) Run(ctx context.Context, setupData []byte) error {
+	s.setup = setupData
+	s.mark(&s.begun)
+	defer s.mark(&s.ended)
+	ctx, unwatch := s.begin(ctx)
+	defer unwatch()
+	for i := range s.ready.Scenarios {
+		sc := &s.ready.Scenarios[i]
+		e, err := executor.New(sc, s.tuple, &env{s}, s.cfg.Log)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.executors = append(s.executors, e)
+		s.mu.Unlock()
+		s.test.Scenarios[sc.Name] = &scope.Scenario{Scenario: sc, Started: e.Started, Progress: e.Done}
+	}
+	background, stop := context.WithCancel(ctx)
+	var sampler sync.WaitGroup
+	sampler.Go(func() { s.sampleVUs(background) })
+	g, gctx := errgroup.WithContext(ctx)
+	for i, e := range s.executors {
+		g.Go(func() error {
+			if !wait(gctx, s.ready.Scenarios[i].StartTime) {
+				return nil
+			}
+			return e.Run(gctx)
+		})
+	}
+	err := g.Wait()
+	stop()
+	sampler.Wait()
+	return s.guard.outcome(ctx, err)
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// sampleVUs emits vus and vus_max every second, as k6 does.
+func (s *Scheduler) sampleVUs(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	b, m := s.test.Builtin, s.test.Meter
+	tags := s.test.RunTags
+	vus, most := m.Series(b.VUs, tags), m.Series(b.VUsMax, tags)
+	for {
+		select {
+		case now := <-tick.C:
+			m.Add(0, vus, float64(s.loads.vus.Load()), now, nil)
+			m.Add(0, most, float64(s.loads.vusMax.Load()), now, nil)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Load says how much is going on.
+func (s *Scheduler) Load() metric.Load {
+	c := &s.loads
+	return metric.Load{
+		VUs: c.vus.Load(), VUsMax: c.vusMax.Load(), Iterations: c.iterations.Load(), Interrupted: c.interrupted.Load(), Dropped: c.dropped.Load(),
+	}
+}
+
+// Snapshot returns what was measured so far.
+func (s *Scheduler) Snapshot() metric.Snapshot {
+	if s.test.Meter == nil {
+		return metric.Snapshot{}
+	}
+	snap := s.test.Meter.Snapshot()
+	snap.Load = s.Load()
+	return snap
+}
+
+// Drain takes the raw samples since the last call; none unless Config.Raw was set.
+func (s *Scheduler) Drain() []metric.Sample {
+	if s.test.Meter == nil {
+		return nil
+	}
+	return s.test.Meter.Drain()
+}
+
+func (s *Scheduler) mark(t *time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*t = time.Now()
+}
+
+// Elapsed is how long the scenarios have been running, or ran.
+func (s *Scheduler) Elapsed() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.begun.IsZero():
+		return 0
+	case s.ended.IsZero():
+		return time.Since(s.begun)
+	}
+	return s.ended.Sub(s.begun)
+}
+
+// Progress says how far each scenario is.
+func (s *Scheduler) Progress() []run.Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]run.Progress, len(s.executors))
+	for i, e := range s.executors {
+		all[i] = e.Progress()
+	}
+	return all
+}
+
+// Close gives back what the virtual users hold.
+func (s *Scheduler) Close() {
+	for _, m := range s.pool.drain() {
+		m.Close()
+	}
+}

@@ -1,0 +1,402 @@
+package vu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/grafana/sobek"
+
+	"throng/internal/load/executor"
+	"throng/internal/load/js"
+	"throng/internal/load/k6/scope"
+	"throng/internal/load/meter"
+	"throng/internal/metric"
+	"throng/internal/plan"
+)
+
+// Factory makes the virtual users of one process. All fields are set before the first New.
+type Factory struct {
+	Program *js.Program
+	Test    *scope.Test
+	Modules map[string]scope.Module
+	// Missing is the error for a native module name that is not in Modules.
+	Missing func(name string) error
+	// Globals puts into a new runtime what scripts find without an import.
+	Globals func(*scope.VU) error
+	// Open answers the script's open(); only called while its top-level code runs.
+	Open Opener
+	// Env is what the script's __ENV is made of.
+	Env map[string]string
+}
+
+// Opener reads the files that the module at caller asks for.
+type Opener interface {
+	Open(caller *url.URL, path string) ([]byte, error)
+	OpenText(caller *url.URL, path string) (string, error)
+}
+
+// VU is one virtual user. Its methods are called from one goroutine at a time.
+type VU struct {
+	scope    scope.VU
+	factory  *Factory
+	instance *js.Instance
+
+	setup      *[]byte // setup()'s result as JSON, shared by all; nil when there is none
+	setupRead  bool
+	setupValue sobek.Value
+
+	// What follows is of the present activation.
+	ctx       context.Context
+	unwatch   func() bool
+	cut       chan struct{} // closed when the interruption has been carried out
+	fn        sobek.Callable
+	scenario  *plan.Scenario
+	baseTags  *metric.TagSet
+	series    *meter.IterationSeries
+	seriesFor *metric.TagSet
+	logWith   []any
+	exec      map[string]sobek.Callable
+	lastName  string
+}
+
+// New makes a virtual user: a runtime in which the script's top-level code has run. id is 0 for those that call setup,
+// teardown and handleSummary.
+func (f *Factory) New(ctx context.Context, id, idInTest uint64) (*VU, error) {
+	rt := js.NewRuntime()
+	v := &VU{factory: f}
+	v.scope = scope.VU{
+		Runtime: rt, Loop: js.NewLoop(rt), Test: f.Test, Context: ctx, ID: id, IDInTest: idInTest, Iteration: -1,
+		Env: f.Env, Tags: f.runTags(), Shard: uint32(id),
+	}
+	if err := f.Globals(&v.scope); err != nil {
+		return nil, err
+	}
+	if err := rt.Set("__VU", id); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { rt.Interrupt(context.Cause(ctx)) })
+	defer stop()
+	var opening *js.Instance
+	host := js.Host{
+		Native:   v.native,
+		IsNative: func(name string) bool { _, ok := f.Modules[name]; return ok },
+		Started:  func(in *js.Instance) { opening = in },
+	}
+	if err := rt.Set("open", v.open(func() *url.URL { return opening.CallerURL() })); err != nil {
+		return nil, err
+	}
+	in, err := f.Program.Instantiate(ctx, rt, v.scope.Loop, host)
+	if err != nil {
+		return nil, err
+	}
+	v.instance = in
+	return v, nil
+}
+
+func (f *Factory) runTags() *metric.TagSet {
+	if f.Test.RunTags != nil {
+		return f.Test.RunTags
+	}
+	return f.Test.TagTable.Empty()
+}
+
+func (v *VU) native(name string) (js.Exports, error) {
+	m, ok := v.factory.Modules[name]
+	if !ok {
+		return js.Exports{}, v.factory.Missing(name)
+	}
+	return m(&v.scope)
+}
+
+func (v *VU) open(caller func() *url.URL) func(sobek.FunctionCall) sobek.Value {
+	return func(call sobek.FunctionCall) sobek.Value {
+		rt := v.scope.Runtime
+		if v.scope.Phase != scope.Init || v.instance != nil {
+			panic(rt.NewGoError(js.InitOnly("open")))
+		}
+		path, name := call.Argument(0), ""
+		if !sobek.IsUndefined(path) && !sobek.IsNull(path) {
+			name = path.String()
+		}
+		if mode := call.Argument(1); !sobek.IsUndefined(mode) && mode.String() == "b" {
+			data, err := v.factory.Open.Open(caller(), name)
+			if err != nil {
+				panic(rt.NewGoError(err))
+			}
+			return rt.ToValue(rt.NewArrayBuffer(slices.Clone(data))) // scripts may write to it
+		}
+		text, err := v.factory.Open.OpenText(caller(), name)
+		if err != nil {
+			panic(rt.NewGoError(err))
+		}
+		return rt.ToValue(text)
+	}
+}
+
+// Exports are the names that the script exports; Export is the value of one, nil when there is none.
+func (v *VU) Exports() []string { return v.instance.Exports() }
+
+// OptionsJSON is what the script exports as options, as JSON; nil if it exports none.
+func (v *VU) OptionsJSON() ([]byte, error) { return v.instance.OptionsJSON() }
+
+// Export is the value that the script exports under name, or nil.
+func (v *VU) Export(name string) sobek.Value { return v.instance.Export(name) }
+
+// HasFunction reports whether the script exports a function under name.
+func (v *VU) HasFunction(name string) bool {
+	_, ok := sobek.AssertFunction(v.instance.Export(name))
+	return ok
+}
+
+// SetSetupData gives the result of setup(), as JSON, to the iterations to come.
+func (v *VU) SetSetupData(data *[]byte) { v.setup, v.setupRead, v.setupValue = data, false, nil }
+
+func (v *VU) setupData() (sobek.Value, error) {
+	if v.setupRead {
+		return v.setupValue, nil
+	}
+	v.setupRead, v.setupValue = true, sobek.Undefined()
+	if v.setup == nil || len(*v.setup) == 0 {
+		return v.setupValue, nil
+	}
+	val, err := js.ParseJSON(v.scope.Runtime, *v.setup)
+	if err != nil {
+		return nil, fmt.Errorf("read setup data: %w", err)
+	}
+	v.setupValue = val
+	return val, nil
+}
+
+// Activate binds the virtual user to scenario s. The end of ctx cuts off a running iteration and refuses further ones.
+func (v *VU) Activate(ctx context.Context, s *plan.Scenario) error {
+	fn, ok := v.exec[s.Exec]
+	if !ok {
+		if fn, ok = sobek.AssertFunction(v.instance.Export(s.Exec)); !ok {
+			return fmt.Errorf("scenario %s: function '%s' not found in exports", s.Name, s.Exec)
+		}
+		if v.exec == nil {
+			v.exec = map[string]sobek.Callable{}
+		}
+		v.exec[s.Exec] = fn
+	}
+	v.fn = fn
+	sc := &v.scope
+	sc.Phase = scope.Iteration
+	if v.scenario != s {
+		v.enter(s)
+	}
+	v.ctx, sc.Context = ctx, ctx
+	for _, f := range sc.OnActivate {
+		f()
+	}
+	v.watch(ctx)
+	return nil
+}
+
+// enter makes what a scenario gives to its virtual users: tags, environment, counters.
+func (v *VU) enter(s *plan.Scenario) {
+	v.scenario = s
+	sc, test := &v.scope, v.factory.Test
+	v.baseTags = v.factory.runTags()
+	for k, val := range s.Tags {
+		v.baseTags = v.baseTags.With(k, val)
+	}
+	if test.SystemTags.Scenario {
+		v.baseTags = v.baseTags.With("scenario", s.Name)
+	}
+	if test.SystemTags.Group {
+		v.baseTags = v.baseTags.With("group", "")
+	}
+	if test.SystemTags.VU {
+		v.baseTags = v.baseTags.With("vu", fmt.Sprint(sc.ID))
+	}
+	sc.Tags, sc.Metadata, sc.Group, sc.IterationInScenario = v.baseTags, nil, "", -1
+	sc.Scenario = test.Scenarios[s.Name]
+	v.logWith = []any{slog.String("executor", s.Executor), slog.String("scenario", s.Name)}
+	if v.lastName != "" || len(s.Env) > 0 {
+		env := maps.Clone(v.factory.Env)
+		maps.Copy(env, s.Env)
+		sc.SetEnv(env)
+	}
+	v.lastName = s.Name
+}
+
+// watch arranges that the end of ctx interrupts the runtime and whatever I/O it waits for.
+func (v *VU) watch(ctx context.Context) {
+	cut, rt, hooks := make(chan struct{}), v.scope.Runtime, v.scope.OnInterrupt
+	v.cut = cut
+	v.unwatch = context.AfterFunc(ctx, func() {
+		defer close(cut)
+		rt.Interrupt(errCut)
+		for _, f := range hooks {
+			f()
+		}
+	})
+}
+
+var errCut = errors.New("cut off")
+
+// Deactivate ends the activation. When it returns nothing of the interruption is still under way.
+func (v *VU) Deactivate() {
+	if v.unwatch != nil && !v.unwatch() {
+		<-v.cut
+	}
+	v.unwatch = nil
+	v.scope.Runtime.ClearInterrupt()
+	v.scope.Loop.Reset()
+}
+
+// Close gives back what the virtual user holds outside its runtime.
+func (v *VU) Close() {
+	for _, f := range v.scope.OnClose {
+		f()
+	}
+}
+
+// Iterate runs one iteration. It reports false if the iteration was cut off.
+func (v *VU) Iterate(it executor.Iteration) bool {
+	sc, test := &v.scope, v.factory.Test
+	sc.Iteration++
+	sc.IterationInScenario++
+	sc.IterationInInstance, sc.IterationInTest = it.InInstance, it.InTest
+	if test.SystemTags.Iter {
+		sc.Tags = sc.Tags.With("iter", fmt.Sprint(sc.Iteration))
+	}
+	for _, f := range sc.OnIterationStart {
+		f()
+	}
+	start := time.Now()
+	sc.Open, sc.Late = !it.Due.IsZero(), 0
+	if sc.Open {
+		sc.Late = max(0, float64(start.Sub(it.Due))/float64(time.Millisecond))
+	}
+	data, err := v.setupData()
+	if err == nil {
+		err = v.call(data)
+	}
+	end := time.Now()
+	complete := v.ctx.Err() == nil || v.aborted(err)
+	if err != nil && complete && !v.aborted(err) {
+		v.report(err)
+	}
+	v.finish(start, end, complete)
+	if v.aborted(err) {
+		<-v.ctx.Done() // nothing may begin before everybody has heard of it
+		return complete
+	}
+	if least := test.MinIterationDuration; complete && least > 0 && end.Sub(start) < least {
+		sc.Sleep(least - end.Sub(start))
+	}
+	return complete
+}
+
+func (v *VU) call(data sobek.Value) error {
+	return v.scope.Loop.Call(v.fn, data)
+}
+
+// aborted reports whether the iteration itself ended the test, by exec.test.abort(): k6 counts it as complete.
+func (v *VU) aborted(err error) bool {
+	var interrupted *sobek.InterruptedError
+	return errors.As(err, &interrupted) && errors.Is(interrupted, scope.ErrAborted)
+}
+
+// report logs an exception as k6 does: with its stack, the executor and the scenario.
+func (v *VU) report(err error) {
+	with := append([]any{}, v.logWith...)
+	v.factory.Test.Log.Error(js.Describe(err), append(with, slog.String("source", "stacktrace"))...)
+}
+
+func (v *VU) finish(start, end time.Time, complete bool) {
+	sc := &v.scope
+	if v.seriesFor != sc.Tags {
+		v.series, v.seriesFor = sc.Test.Meter.IterationSeries(sc.Tags), sc.Tags
+	}
+	e := meter.IterationEnd{At: end, Complete: complete, Duration: float64(end.Sub(start)) / float64(time.Millisecond), Open: sc.Open, Late: sc.Late}
+	if sc.Traffic != nil {
+		e.Sent, e.Received = sc.Traffic()
+	}
+	sc.Test.Meter.AddIteration(sc.Shard, v.series, &e, sc.Metadata)
+}
+
+// Lifecycle calls setup, teardown or handleSummary in phase, within ctx, and returns what it returned.
+func (v *VU) Lifecycle(ctx context.Context, phase scope.Phase, name, group string, args ...sobek.Value) (sobek.Value, error) {
+	fn, ok := sobek.AssertFunction(v.instance.Export(name))
+	if !ok {
+		return nil, fmt.Errorf("%s is not an exported function", name)
+	}
+	sc := &v.scope
+	sc.Phase, sc.Context, v.ctx, sc.Iteration = phase, ctx, ctx, 0
+	sc.Group = group
+	if group != "" {
+		sc.Test.Meter.Group(group)
+		if sc.Test.SystemTags.Group {
+			sc.Tags = sc.Tags.With("group", group)
+		}
+	}
+	for _, f := range sc.OnActivate {
+		f()
+	}
+	for _, f := range sc.OnIterationStart {
+		f()
+	}
+	v.watch(ctx)
+	defer v.Deactivate()
+	val, err := sc.Loop.CallForResult(fn, args...)
+	if group != "" {
+		e := meter.IterationEnd{At: time.Now()}
+		if sc.Traffic != nil {
+			e.Sent, e.Received = sc.Traffic()
+		}
+		sc.Test.Meter.AddIteration(sc.Shard, sc.Test.Meter.IterationSeries(sc.Tags), &e, nil)
+	}
+	return val, err
+}
+
+// ParseJSON makes a value of this virtual user's runtime.
+func (v *VU) ParseJSON(data []byte) (sobek.Value, error) { return js.ParseJSON(v.scope.Runtime, data) }
+
+// SetupResult is what setup() returned, as the JSON that travels to the virtual users: nil for undefined. As in k6, an
+// undefined property becomes null and a function is an error.
+func (v *VU) SetupResult(val sobek.Value) ([]byte, error) {
+	rt := v.scope.Runtime
+	return js.Stringify(rt, val, func(call sobek.FunctionCall) sobek.Value {
+		at := call.Argument(1)
+		if sobek.IsUndefined(at) {
+			return sobek.Null()
+		}
+		if _, ok := sobek.AssertFunction(at); ok {
+			panic(rt.NewGoError(fmt.Errorf("setup() returned a function (%q), which cannot be given to the virtual users", call.Argument(0).String())))
+		}
+		return at
+	})
+}
+
+// Files reads what handleSummary returned: names of files (or stdout, stderr) and what to write there, strings or bytes.
+func (v *VU) Files(val sobek.Value, into map[string][]byte) error {
+	if val == nil || sobek.IsUndefined(val) || sobek.IsNull(val) {
+		return nil
+	}
+	o, ok := val.(*sobek.Object)
+	if !ok {
+		return fmt.Errorf("handleSummary() returned %s: want an object that maps file names to their contents", val.ExportType())
+	}
+	for _, name := range o.Keys() {
+		switch c := o.Get(name).Export().(type) {
+		case string:
+			into[name] = []byte(c)
+		case sobek.ArrayBuffer:
+			into[name] = c.Bytes()
+		case []byte:
+			into[name] = c
+		default:
+			return fmt.Errorf("handleSummary() gave %T for %q: want a string or an ArrayBuffer", c, name)
+		}
+	}
+	return nil
+}

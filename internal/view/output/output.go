@@ -1,0 +1,89 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"throng/internal/metric"
+	"throng/internal/view/output/csvout"
+	"throng/internal/view/output/jsonout"
+	"throng/internal/view/output/stream"
+)
+
+// Output takes samples. The calls come in this order: Start; Run in a goroutine of the caller, and Add meanwhile; then,
+// when Run has returned, Stop.
+type Output interface {
+	// Describe is what the header of a run says: "json (samples.ndjson)".
+	Describe() string
+	// Start opens what the output writes to.
+	Start(Definitions) error
+	// Run flushes from time to time until ctx is done. Its error is the first that writing gave; samples are dropped
+	// after that.
+	Run(ctx context.Context) error
+	// Add takes samples, which must not change afterwards. It may write, and so wait, when much has come since the last
+	// flush; it is called by one goroutine at a time.
+	Add([]metric.Sample)
+	// Stop writes what is left, closes, and returns the first error there was.
+	Stop() error
+}
+
+// Definitions is what a run says of its samples before the first comes.
+type Definitions = stream.Definitions
+
+// Env is what an output may use of the process around it.
+type Env = stream.Env
+
+// Maker makes an output from the text behind `name=`.
+type Maker func(arg string, env Env) (Output, error)
+
+// Kinds lists every output this binary has. Add yours here.
+func Kinds() map[string]Maker {
+	return map[string]Maker{
+		"json": func(arg string, env Env) (Output, error) { return jsonout.New(arg, env), nil },
+		"csv": func(arg string, env Env) (Output, error) {
+			o, err := csvout.New(arg, env)
+			if err != nil {
+				return nil, err
+			}
+			return o, nil
+		},
+	}
+}
+
+// elsewhere says for outputs that k6 has or had and we have not, what to use.
+func elsewhere() map[string]string {
+	const collector = "send the file of --out json to it, or use an OpenTelemetry collector in between"
+	return map[string]string{
+		"kafka":                      "there is no kafka output: " + collector,
+		"statsd":                     "there is no statsd output: " + collector,
+		"datadog":                    "there is no datadog output: " + collector,
+		"cloud":                      "there is no cloud output: results stay with you; use --out json, --out csv or --summary-export",
+		"influxdb":                   "there is no influxdb output yet: use --out csv or --out json and load the file",
+		"opentelemetry":              "there is no opentelemetry output yet: use --out json",
+		"experimental-opentelemetry": "there is no opentelemetry output yet: use --out json",
+		"experimental-prometheus-rw": "there is no Prometheus remote write output yet: use --out json",
+		"web-dashboard":              "there is no web-dashboard output yet: use --summary-export for the figures",
+	}
+}
+
+// Make makes the output that spec, the value of one --out, asks for.
+func Make(spec string, env Env) (Output, error) {
+	name, arg, _ := strings.Cut(spec, "=")
+	kinds := Kinds()
+	mk, ok := kinds[name]
+	if !ok {
+		if hint, known := elsewhere()[name]; known {
+			return nil, fmt.Errorf("could not create the '%s' output: %w", name, errors.New(hint))
+		}
+		return nil, fmt.Errorf("invalid output type '%s', available types are: %s", name, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
+	}
+	o, err := mk(arg, env)
+	if err != nil {
+		return nil, fmt.Errorf("could not create the '%s' output: %w", name, err)
+	}
+	return o, nil
+}
