@@ -121,12 +121,13 @@ func (g *global) setting(flag, name, none string) string {
 	return none
 }
 
-func (g *global) color(f *os.File) bool {
-	if _, no := g.Lookup("NO_COLOR"); no || g.noColor || g.setting("", "NO_COLOR", "") != "" {
-		return false
-	}
-	return isTerminal(f)
+// plain reports whether the user wants no colours at all.
+func (g *global) plain() bool {
+	_, no := g.Lookup("NO_COLOR") // https://no-color.org
+	return no || g.noColor || g.setting("", "NO_COLOR", "") != ""
 }
+
+func (g *global) color(f *os.File) bool { return !g.plain() && isTerminal(f) }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 

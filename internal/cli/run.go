@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +22,7 @@ import (
 	"throng/internal/load/executor"
 	"throng/internal/load/scheduler"
 	"throng/internal/metric"
+	"throng/internal/plan"
 	"throng/internal/run"
 	"throng/internal/view/output"
 	"throng/internal/view/summary"
@@ -81,7 +84,11 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 	if !out.Measured {
 		return out.Err
 	}
-	return errors.Join(out.Err, s.summarise(ctx, out))
+	err = s.summarise(ctx, out)
+	if ferr := s.display.Final(s.frame()); ferr != nil {
+		s.log.Debug("the progress could not be shown: " + ferr.Error())
+	}
+	return errors.Join(out.Err, err)
 }
 
 // conduct runs the test with the progress and the outputs beside it.
@@ -118,11 +125,6 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 	for _, o := range s.outputs {
 		if err := o.Stop(); err != nil {
 			s.log.Error("output " + o.Describe() + ": " + err.Error())
-		}
-	}
-	if out.Measured {
-		if err := s.display.Final(s.frame()); err != nil {
-			s.log.Debug("the progress could not be shown: " + err.Error())
 		}
 	}
 	return out
@@ -242,8 +244,10 @@ func (s *session) header(r run.Ready) {
 	for _, o := range s.outputs {
 		h.Outputs = append(h.Outputs, o.Describe())
 	}
-	for i := range r.Scenarios {
-		h.Scenarios = append(h.Scenarios, r.Scenarios[i].Name+": "+executor.Describe(&r.Scenarios[i], r.Segment))
+	inTime := slices.Clone(r.Scenarios)
+	slices.SortStableFunc(inTime, func(a, b plan.Scenario) int { return cmp.Compare(a.StartTime, b.StartTime) })
+	for i := range inTime {
+		h.Scenarios = append(h.Scenarios, inTime[i].Name+": "+executor.Describe(&inTime[i], r.Segment))
 	}
 	fmt.Fprint(s.Stdout, h.String())
 }
@@ -284,9 +288,9 @@ func (s *session) summarise(ctx context.Context, out conductor.Outcome) error {
 func (s *session) report(out conductor.Outcome) summary.Report {
 	opts := out.Ready.Options
 	return summary.Report{
-		Snapshot: out.Snapshot, Verdicts: out.Verdicts, Elapsed: out.Elapsed,
+		Snapshot: out.Snapshot, Verdicts: out.Verdicts, Thresholds: out.Ready.Thresholds, Elapsed: out.Elapsed,
 		TrendStats: opts.SummaryTrendStats, TimeUnit: opts.SummaryTimeUnit.Or(""), Full: s.test.runtime.SummaryMode == "full",
-		NoColor: !s.color(s.Stdout) && isTerminal(s.Stdout) || s.noColor, StdoutTTY: isTerminal(s.Stdout), StderrTTY: isTerminal(s.Stderr),
+		NoColor: s.plain(), StdoutTTY: isTerminal(s.Stdout), StderrTTY: isTerminal(s.Stderr),
 		SetupData: out.SetupData, Lateness: out.Snapshot.Late, Script: string(s.test.script.Source.Data), Version: "v" + Version,
 		GeneratedAt: time.Now(),
 	}

@@ -16,7 +16,7 @@ const (
 	Total         Role = iota // all samples of a metric
 	Submetric                 // the samples of a metric that carry certain tags
 	CheckPart                 // metric checks, one check in one group: tags group and check
-	GroupPart                 // a metric's samples in one group: tag group (full summary only)
+	GroupPart                 // a metric's samples in one group: tags group and, if any, scenario (full summary only)
 	ScenarioPart              // a metric's samples in one scenario: tag scenario (full summary only)
 	ScenarioCheck             // one check in one scenario: tags scenario, group and check (full summary only)
 )

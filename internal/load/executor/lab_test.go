@@ -20,7 +20,6 @@ type lab struct {
 	mu         sync.Mutex
 	made       int
 	active     int64
-	mostActive int64
 	dropped    int64
 	begun      []begun
 	completed  int
@@ -76,7 +75,6 @@ func (l *lab) Dropped(n int64, _ *plan.Scenario) {
 func (l *lab) VUActive(d int64) {
 	l.mu.Lock()
 	l.active += d
-	l.mostActive = max(l.mostActive, l.active)
 	l.mu.Unlock()
 }
 

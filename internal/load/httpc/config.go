@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -74,6 +75,8 @@ type Shared struct {
 	hosts   map[string]netip.AddrPort // keys in lower case
 	dns     resolver
 	buffers sync.Pool // *buffer
+	// connect is dialTCP, save in tests that need no network.
+	connect func(ctx context.Context, addr string, t *Times) (net.Conn, error)
 }
 
 // NewShared makes what NewClient needs. It starts nothing.
@@ -101,6 +104,7 @@ func NewShared(cfg Config) *Shared {
 		s.cfg.BlockedHostnames[i] = strings.ToLower(p)
 	}
 	s.dns = resolver{cfg: cfg.DNS}
+	s.connect = s.dialTCP
 	s.buffers.New = func() any { return &buffer{b: make([]byte, bufferSize)} }
 	return s
 }

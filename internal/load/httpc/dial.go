@@ -101,7 +101,7 @@ func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error)
 	if to.proxy != nil {
 		addr = to.proxyAddr
 	}
-	nc, err := c.s.dialTCP(ctx, addr, t)
+	nc, err := c.s.connect(ctx, addr, t)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause

@@ -6,30 +6,30 @@ import (
 	"github.com/grafana/sobek"
 )
 
-// defineGlobals puts in place what belongs to modules: require, import.meta.resolve, the global named global, and in a
-// program of ES modules a helpful error for the names of CommonJS.
-func (in *Instance) defineGlobals() error {
-	rt := in.rt
-	if err := rt.Set("require", in.require); err != nil {
-		return err
+func (in *Instance) defineRequire() error { return in.rt.Set("require", in.require) }
+
+// defineGlobal makes the name by which k6's extended mode knows globalThis.
+func (in *Instance) defineGlobal() error {
+	if in.program.opts.CompatibilityMode == "base" {
+		return nil
 	}
-	if in.program.opts.CompatibilityMode != "base" {
-		if err := rt.Set("global", rt.GlobalObject()); err != nil {
-			return err
-		}
-	}
-	rt.SetGetImportMetaProperties(in.importMeta)
+	return in.rt.Set("global", in.rt.GlobalObject())
+}
+
+// defineTraps gives the names of CommonJS, where they have no meaning, an error that says so.
+func (in *Instance) defineTraps() error {
 	if in.program.entry.esm == nil {
 		return nil
 	}
 	for _, name := range []string{"module", "exports"} {
 		trap := func(sobek.FunctionCall) sobek.Value {
-			throw(rt, fmt.Errorf("you are trying to access identifier %q, this likely is due to mixing "+
+			throw(in.rt, fmt.Errorf("you are trying to access identifier %q, this likely is due to mixing "+
 				"ECMAScript Modules (ESM) and CommonJS syntax. "+
 				"This isn't supported in the JavaScript standard, please use only one or the other", name))
 			return nil
 		}
-		if err := rt.GlobalObject().DefineAccessorProperty(name, rt.ToValue(trap), nil, sobek.FLAG_TRUE, sobek.FLAG_FALSE); err != nil {
+		err := in.rt.GlobalObject().DefineAccessorProperty(name, in.rt.ToValue(trap), nil, sobek.FLAG_TRUE, sobek.FLAG_FALSE)
+		if err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,8 @@ type Instance struct {
 	repaired uint32 // see repair
 
 	foreign map[sobek.ModuleRecord]*foreign
+	main    *foreign               // the main script if it is CommonJS
+	exports map[string]sobek.Value // of a light main script
 }
 
 // Instantiate runs the program's top-level code in rt, and the loop until it has settled. When ctx ends, the code is
@@ -48,9 +50,7 @@ func (p *Program) Instantiate(ctx context.Context, rt *sobek.Runtime, loop *Loop
 	if host.Started != nil {
 		host.Started(in)
 	}
-	if err := in.defineGlobals(); err != nil {
-		return nil, err
-	}
+	rt.SetGetImportMetaProperties(in.importMeta)
 	p.mu.Lock()
 	p.running[rt] = in
 	p.mu.Unlock()
@@ -78,8 +78,20 @@ func (p *Program) Instantiate(ctx context.Context, rt *sobek.Runtime, loop *Loop
 	if err := in.repair(); err != nil {
 		return nil, err
 	}
-	if err := in.run(loop, p.entry.module()); err != nil {
-		return nil, err
+	switch {
+	case p.light != nil:
+		err = loop.Start(func() (err error) {
+			in.exports, err = p.light.evaluate(in)
+			return err
+		})
+	case p.entry.cjs != nil:
+		in.main = in.commonJS(p.entry.cjs)
+		err = loop.Start(in.main.run)
+	default:
+		err = in.run(loop, p.entry.esm)
+	}
+	if err != nil {
+		return nil, scriptError(err)
 	}
 	return in, nil
 }
@@ -96,11 +108,11 @@ func (in *Instance) run(loop *Loop, m sobek.ModuleRecord) error {
 		return in.listen(promise)
 	})
 	if err != nil {
-		return scriptError(err)
+		return err
 	}
 	switch promise.State() {
 	case sobek.PromiseStateRejected:
-		return scriptError(in.reason(promise))
+		return in.reason(promise)
 	case sobek.PromiseStatePending:
 		return fault.New(fault.ScriptException,
 			errors.New("the script awaits a promise at its top level that nothing can settle any more"))
@@ -146,18 +158,17 @@ func scriptError(err error) error {
 
 // Export returns what the main script exports as name, or nil.
 func (in *Instance) Export(name string) sobek.Value {
-	r := in.program.entry
-	if r.cjs != nil {
-		f, ok := in.rt.GetModuleInstance(r.cjs).(*foreign)
-		if !ok {
-			return nil
-		}
-		o, ok := f.exports().(*sobek.Object)
+	if in.exports != nil {
+		return in.exports[name]
+	}
+	if in.main != nil {
+		o, ok := in.main.exports().(*sobek.Object)
 		if !ok {
 			return nil
 		}
 		return o.Get(name)
 	}
+	r := in.program.entry
 	binding, ambiguous := r.esm.ResolveExport(name)
 	if binding == nil || ambiguous {
 		return nil
@@ -174,11 +185,9 @@ func (in *Instance) Export(name string) sobek.Value {
 
 // Exports returns the names that the main script exports, in the order of the source.
 func (in *Instance) Exports() (names []string) {
-	if r := in.program.entry; r.cjs != nil {
-		if f, ok := in.rt.GetModuleInstance(r.cjs).(*foreign); ok {
-			if o, ok := f.exports().(*sobek.Object); ok {
-				return o.Keys()
-			}
+	if in.main != nil {
+		if o, ok := in.main.exports().(*sobek.Object); ok {
+			return o.Keys()
 		}
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/grafana/sobek/ast"
 	"github.com/grafana/sobek/file"
 	"github.com/grafana/sobek/parser"
+	"github.com/grafana/sobek/unistring"
 
 	"throng/internal/fault"
 )
@@ -150,20 +151,21 @@ func stripTypes(name, text string) (code string, sourceMap []byte, err error) {
 
 // wrapCommonJS makes tree the body of a function, without moving any position in the source.
 func wrapCommonJS(tree *ast.Program) *ast.Program {
-	end := file.Idx(len(tree.File.Source()) + 1)
-	param := func(name string) *ast.Binding {
-		id := &ast.Identifier{Idx: 1}
-		id.Name = newUnistring(name)
-		return &ast.Binding{Target: id}
+	return &ast.Program{File: tree.File, Body: []ast.Statement{&ast.ExpressionStatement{
+		Expression: function([]unistring.String{"module", "exports"}, tree.Body, tree),
+	}}}
+}
+
+// function is an expression of a function with the given body; var declarations are those of tree.
+func function(params []unistring.String, body []ast.Statement, tree *ast.Program) *ast.FunctionLiteral {
+	list := make([]*ast.Binding, len(params))
+	for i, name := range params {
+		list[i] = &ast.Binding{Target: &ast.Identifier{Name: name, Idx: 1}}
 	}
-	return &ast.Program{
-		File: tree.File,
-		Body: []ast.Statement{&ast.ExpressionStatement{Expression: &ast.FunctionLiteral{
-			Function:        1,
-			ParameterList:   &ast.ParameterList{Opening: 1, Closing: 1, List: []*ast.Binding{param("module"), param("exports")}},
-			Body:            &ast.BlockStatement{LeftBrace: 1, List: tree.Body, RightBrace: end},
-			DeclarationList: tree.DeclarationList,
-			Source:          "function (module, exports) { [file] }",
-		}}},
+	return &ast.FunctionLiteral{
+		Function: 1, ParameterList: &ast.ParameterList{Opening: 1, Closing: 1, List: list},
+		Body:            &ast.BlockStatement{LeftBrace: 1, List: body, RightBrace: file.Idx(len(tree.File.Source()) + 1)},
+		DeclarationList: tree.DeclarationList,
+		Source:          "function () { [file] }",
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/grafana/sobek"
+	"github.com/grafana/sobek/ast"
 
 	"throng/internal/fault"
 )
@@ -36,6 +37,8 @@ type CompileOptions struct {
 	// IsNative says which specifiers are modules written in Go. With it Compile loads all static imports, without it the
 	// first Instantiate does.
 	IsNative func(specifier string) bool
+	// FullModules keeps ES modules from being run as plain functions where that makes no difference; for comparison.
+	FullModules bool
 }
 
 // Program is a script with all that it imports, compiled once and shared by all runtimes. It is safe for concurrent use.
@@ -43,6 +46,7 @@ type Program struct {
 	opts   CompileOptions
 	loader Loader
 	entry  *record
+	light  *lightGraph // of entry, where that is possible; set by prepare
 	sealed atomic.Bool
 
 	first   sync.Mutex // held during the first init, and whole inits until one succeeded
@@ -71,6 +75,9 @@ type record struct {
 	cjs    *commonJSRecord
 	once   sync.Once
 	linked error
+
+	tree  *ast.Program // of an ES module until it is linked
+	known *facts
 }
 
 func (r *record) module() sobek.ModuleRecord {
@@ -121,6 +128,7 @@ func (p *Program) add(src Source) (_ *record, err error) {
 	}
 	r := &record{url: src.URL}
 	if in.esm {
+		r.tree = in.tree
 		r.esm, err = sobek.ModuleFromAST(in.tree, p.resolved)
 	} else {
 		r.cjs, err = newCommonJS(p, in.tree)
@@ -241,9 +249,15 @@ func (p *Program) prepare(r *record, isNative func(string) bool) (err error) {
 		defer guard(&r.linked)
 		p.link.Lock()
 		defer p.link.Unlock()
-		if r.linked = p.loadImports(r, map[*record]bool{}, isNative); r.linked == nil {
-			r.linked = fault.New(fault.ScriptException, r.module().Link())
+		if r.linked = p.loadImports(r, map[*record]bool{}, isNative); r.linked != nil {
+			return
 		}
+		if r == p.entry {
+			if p.light = p.lighten(r); p.light != nil {
+				return
+			}
+		}
+		r.linked = fault.New(fault.ScriptException, r.module().Link())
 	})
 	return r.linked
 }

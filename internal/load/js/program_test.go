@@ -98,13 +98,14 @@ func (b *bench) call(t testing.TB, name string) (sobek.Value, error) {
 }
 
 // run compiles and instantiates main and calls its default export if there is one.
-func run(t testing.TB, f files, main string) (*bench, error) {
+func run(t testing.TB, f files, main string, full bool) (*bench, error) {
 	t.Helper()
 	b := newBench()
 	p, err := compile(f, main)
 	if err != nil {
 		return b, err
 	}
+	p.opts.FullModules = full
 	if err := b.open(p); err != nil {
 		return b, err
 	}
@@ -114,7 +115,7 @@ func run(t testing.TB, f files, main string) (*bench, error) {
 	return b, err
 }
 
-func TestScriptsRun(t *testing.T) {
+func TestLightAndFullModulesAgree(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		f    files
@@ -122,6 +123,12 @@ func TestScriptsRun(t *testing.T) {
 	}{
 		{"esm with natives", files{"m.js": `import http, {get} from 'k6/http'; import * as ns from 'k6/http'; import {check, nope} from 'k6'; import k6 from 'k6';
 			export default function(){ log(get === http.get, ns.get === get, check(), nope, k6.check === check, http.get(), Object.keys(ns)) }`}, "true true true undefined true got get"},
+		{"shapes", files{"m.js": `import D, {f, C, x as y, dd, viaB} from './b.js'; import './b.js'; export default () => log(D.name, D(), f(), new C().v, y, dd.name, viaB); export {y as again}; export class Q {}`,
+			"b.js": `export {a as viaB} from './a.js'; import dd from './c.js'; export {dd}; export default () => 'd'; export function f() { return 'f' + this } export class C { v = 1 } const x = 7; export {x}`, "a.js": "export const [a] = ['A'];", "c.js": "export default class {}"},
+			"default d fundefined 1 7 default A"},
+		{"live bindings", files{"m.js": `import {n, up} from './a.js'; up(); log(n)`, "a.js": `export let n = 0; export const up = () => n++`}, "1"},
+		{"cycles", files{"m.js": `import {a} from './a.js'; export const m = () => 'm'; log(a())`, "a.js": `import {m} from './m.js'; export const a = () => m()`}, "m"},
+		{"assignment to an import", files{"m.js": `import {n} from './a.js'; try { n = 1 } catch (e) { log(e.name) }`, "a.js": `export const n = 0`}, "TypeError"},
 		{"cjs", files{"m.js": "const {check} = require('k6'); const a = require('./a.js');\nexports.default = function(){ log(check(), a.x, this, typeof module) }",
 			"a.js": "module.exports = {x: 1}"}, "true 1 undefined object"},
 		{"cjs with return", files{"m.js": "exports.default = () => log('ran'); return; log('no')"}, "ran"},
@@ -145,12 +152,15 @@ func TestScriptsRun(t *testing.T) {
 			if _, ok := tt.f["m.ts"]; ok {
 				main = "m.ts"
 			}
-			b, err := run(t, tt.f, main)
-			if err != nil {
-				t.Fatal(Describe(err))
-			}
-			if got := strings.Join(b.out, "|"); got != tt.want {
-				t.Errorf("logged %q, want %q", got, tt.want)
+			// See the comment on lightGraph: both ways to run modules must agree.
+			for _, full := range []bool{false, true} {
+				b, err := run(t, tt.f, main, full)
+				if err != nil {
+					t.Fatal(full, Describe(err))
+				}
+				if got := strings.Join(b.out, "|"); got != tt.want {
+					t.Errorf("full %v: logged %q, want %q", full, got, tt.want)
+				}
 			}
 		})
 	}
@@ -183,15 +193,17 @@ func TestErrorsAreDescribedAsK6Does(t *testing.T) {
 			if _, ok := tt.f["m.ts"]; ok {
 				main = "m.ts"
 			}
-			_, err := run(t, tt.f, main)
-			got := Describe(err)
-			for _, want := range tt.want {
-				if !strings.Contains(got, want) {
-					t.Errorf("%q does not contain %q", got, want)
+			for _, full := range []bool{false, true} {
+				_, err := run(t, tt.f, main, full)
+				got := Describe(err)
+				for _, want := range tt.want {
+					if !strings.Contains(got, want) {
+						t.Errorf("full %v: %q does not contain %q", full, got, want)
+					}
 				}
-			}
-			if k := fault.KindOf(err); k != tt.kind {
-				t.Errorf("kind %v, want %v", k, tt.kind)
+				if k := fault.KindOf(err); k != tt.kind {
+					t.Errorf("full %v: kind %v, want %v", full, k, tt.kind)
+				}
 			}
 		})
 	}

@@ -14,26 +14,31 @@ var groupsSource string
 //go:embed split.js
 var splitSource string
 
-// repair is a gap of the engine, filled in JavaScript. It is applied only in programs whose source looks as if they need
-// it: it costs a few objects in each runtime, and takes what it replaces off the engine's fastest path.
+// repair is something that a runtime gets only if the program's source looks as if it needs it, because it costs every
+// virtual user memory: a global name, or a gap of the engine filled in JavaScript, which also takes what it replaces off
+// the engine's fastest path.
 type repair struct {
 	needed       *regexp.Regexp
-	name, source string
+	define       func(*Instance) error
+	name, source string // instead of define
 }
 
 // repairs lists them all. At most 32.
 func repairs() []repair {
 	return []repair{
-		{regexp.MustCompile(`\(\?<[\p{L}_$]`), "throng:groups.js", groupsSource}, // a named group, in a literal or a string
-		{regexp.MustCompile(`\.split\(\s*(''|"")`), "throng:split.js", splitSource},
+		{needed: regexp.MustCompile(`\brequire\b`), define: (*Instance).defineRequire},
+		{needed: regexp.MustCompile(`\bglobal\b`), define: (*Instance).defineGlobal},
+		{needed: regexp.MustCompile(`\b(module|exports)\b`), define: (*Instance).defineTraps},
+		{needed: regexp.MustCompile(`\(\?<[\p{L}_$]`), name: "throng:groups.js", source: groupsSource}, // in a literal or a string
+		{needed: regexp.MustCompile(`\.split\(\s*(''|"")`), name: "throng:split.js", source: splitSource},
 	}
 }
 
 // repairSet collects what the sources of a program need. It only grows.
 type repairSet struct {
 	bits  atomic.Uint32
-	code  [32]*sobek.Program // set before its bit is
 	known []repair
+	code  [32]*sobek.Program // of known; set before its bit is
 }
 
 // look adds what src needs. It is called by one goroutine at a time.
@@ -45,11 +50,13 @@ func (s *repairSet) look(src []byte) error {
 		if s.bits.Load()&(1<<i) != 0 || !r.needed.Match(src) {
 			continue
 		}
-		code, err := sobek.Compile(r.name, r.source, true)
-		if err != nil {
-			return err
+		if r.define == nil {
+			code, err := sobek.Compile(r.name, r.source, true)
+			if err != nil {
+				return err
+			}
+			s.code[i] = code
 		}
-		s.code[i] = code
 		s.bits.Or(1 << i)
 	}
 	return nil
@@ -63,7 +70,13 @@ func (in *Instance) repair() error {
 		if need&(1<<i) == 0 {
 			continue
 		}
-		if _, err := in.rt.RunProgram(in.program.repairs.code[i]); err != nil {
+		var err error
+		if r := in.program.repairs.known[i]; r.define != nil {
+			err = r.define(in)
+		} else {
+			_, err = in.rt.RunProgram(in.program.repairs.code[i])
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -80,5 +80,3 @@ func boundNames(target ast.Expression, yield func(unistring.String)) {
 		boundNames(t.Rest, yield)
 	}
 }
-
-func newUnistring(s string) unistring.String { return unistring.NewFromString(s) }

@@ -9,6 +9,7 @@ import (
 	"throng/internal/load/k6/k6data"
 	"throng/internal/load/k6/k6encoding"
 	"throng/internal/load/k6/k6execution"
+	"throng/internal/load/k6/k6html"
 	"throng/internal/load/k6/k6http"
 	"throng/internal/load/k6/k6metrics"
 	"throng/internal/load/k6/k6timers"
@@ -23,6 +24,7 @@ func Modules() map[string]scope.Module {
 		"k6/data":      k6data.New,
 		"k6/encoding":  k6encoding.New,
 		"k6/execution": k6execution.New,
+		"k6/html":      k6html.New,
 		"k6/http":      k6http.New,
 		"k6/metrics":   k6metrics.New,
 		"k6/timers":    k6timers.New,
@@ -39,7 +41,6 @@ func missing() map[string]string {
 		"k6/experimental/fs":         later + "; use open() instead",
 		"k6/experimental/streams":    later,
 		"k6/experimental/websockets": later,
-		"k6/html":                    later,
 		"k6/net/grpc":                later,
 		"k6/secrets":                 later + "; pass secrets with --env and read __ENV instead",
 		"k6/websockets":              later,

@@ -140,6 +140,9 @@ func (m *Meter) CheckSeries(tags *metric.TagSet, group, name string) *Series {
 	s.sinks = append(s.sinks, m.sink(metric.CheckPart, mt, part))
 	if len(m.defs) > n {
 		m.checks = append(m.checks, metric.Selector{Metric: mt.Name, Tags: part})
+		if group != "" && !slices.Contains(m.groups, group) { // ::setup and its like are no groups until they hold a check
+			m.groups = append(m.groups, group)
+		}
 	}
 	if scenario, ok := tags.Get("scenario"); ok && m.cfg.Parts {
 		s.sinks = append(s.sinks, m.sink(metric.ScenarioCheck, mt, append(slices.Clone(part), metric.Tag{Key: "scenario", Value: scenario})))
@@ -175,11 +178,16 @@ func (m *Meter) resolve(mt *metric.Metric, tags *metric.TagSet) *Series {
 		}
 	}
 	if m.cfg.Parts {
-		if v, ok := tags.Get("group"); ok && v != "" {
-			s.sinks = append(s.sinks, m.sink(metric.GroupPart, mt, []metric.Tag{{Key: "group", Value: v}}))
+		scenario, ok := tags.Get("scenario")
+		if v, grouped := tags.Get("group"); grouped && v != "" {
+			part := []metric.Tag{{Key: "group", Value: v}}
+			if ok {
+				part = append(part, metric.Tag{Key: "scenario", Value: scenario})
+			}
+			s.sinks = append(s.sinks, m.sink(metric.GroupPart, mt, part))
 		}
-		if v, ok := tags.Get("scenario"); ok {
-			s.sinks = append(s.sinks, m.sink(metric.ScenarioPart, mt, []metric.Tag{{Key: "scenario", Value: v}}))
+		if ok {
+			s.sinks = append(s.sinks, m.sink(metric.ScenarioPart, mt, []metric.Tag{{Key: "scenario", Value: scenario}}))
 		}
 	}
 	if len(m.series) >= maxSeries {

@@ -94,7 +94,7 @@ func TestPartsAreFoldedBesideTheTotal(t *testing.T) {
 	}{
 		{metric.Total, nil, 111},
 		{metric.Submetric, slow, 10},
-		{metric.GroupPart, []metric.Tag{{Key: "group", Value: "::g"}}, 11},
+		{metric.GroupPart, []metric.Tag{{Key: "group", Value: "::g"}, {Key: "scenario", Value: "s"}}, 11},
 		{metric.ScenarioPart, []metric.Tag{{Key: "scenario", Value: "s"}}, 11},
 	} {
 		if got := find(t, snap, tt.role, "my_count", tt.tags...); got.Sum != tt.want {

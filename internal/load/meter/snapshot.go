@@ -41,6 +41,10 @@ func (m *Meter) Snapshot() metric.Snapshot {
 			})
 		}
 	}
+	// A check that threw before it was judged has a place, but nothing to show.
+	snap.Checks = slices.DeleteFunc(snap.Checks, func(c metric.Selector) bool {
+		return !slices.ContainsFunc(snap.Series, func(s metric.Series) bool { return s.Role == metric.CheckPart && slices.Equal(s.Tags, c.Tags) })
+	})
 	return snap
 }
 

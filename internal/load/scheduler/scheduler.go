@@ -131,12 +131,12 @@ func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
 	return s.ready, err
 }
 
-// exception classes what the script threw, unless it has a class already.
+// exception classes what the script threw and tells where, unless it is something else.
 func exception(err error) error {
-	if fault.KindOf(err) != fault.Other {
+	if kind := fault.KindOf(err); kind != fault.Other && kind != fault.ScriptException {
 		return err
 	}
-	return fault.New(fault.ScriptException, errors.New(js.Describe(err)))
+	return fault.WithHint(fault.ScriptException, errors.New(js.Describe(err)), fault.HintOf(err))
 }
 
 // Init reads the script, consolidates the options and makes the virtual users.
@@ -241,7 +241,6 @@ func (s *Scheduler) newVU(ctx context.Context) (*member, error) {
 
 // Setup calls setup() in a virtual user of its own.
 func (s *Scheduler) Setup(ctx context.Context) ([]byte, error) {
-	s.test.Start = time.Now()
 	var data []byte
 	limit := s.test.Options.SetupTimeout.V
 	err := s.lifecycle(ctx, scope.Setup, "setup", "::setup", limit, fault.SetupTimeout, nil, func(v *vu.VU, val sobek.Value) (err error) {
@@ -298,6 +297,7 @@ func (s *Scheduler) Summary(ctx context.Context, data []byte) (map[string][]byte
 // Run starts the scenarios and waits for all of them.
 func (s *Scheduler) Run(ctx context.Context, setupData []byte) error {
 	s.setup = setupData
+	s.test.Start = time.Now()
 	s.mark(&s.begun)
 	defer s.mark(&s.ended)
 	ctx, unwatch := s.begin(ctx)

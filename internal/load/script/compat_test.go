@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,11 +126,16 @@ func TestCompatCasesOfTheEngine(t *testing.T) {
 		"js/import-missing", "js/errors-rejected", "js/es-classes", "js/es-collections", "js/es-numbers", "js/es-reflect",
 		"js/es-syntax", "js/es-regexp", "cli/exception-init", "cli/syntax-error",
 	} {
-		t.Run(name, func(t *testing.T) { t.Parallel(); playCase(t, filepath.Join(root, filepath.FromSlash(name))) })
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/full=%v", name, full), func(t *testing.T) {
+				t.Parallel()
+				playCase(t, filepath.Join(root, filepath.FromSlash(name)), full)
+			})
+		}
 	}
 }
 
-func playCase(t *testing.T, dir string) {
+func playCase(t *testing.T, dir string, full bool) {
 	var want struct {
 		Exit    int
 		Console [][2]string
@@ -144,7 +150,7 @@ func playCase(t *testing.T, dir string) {
 	if _, err := os.Stat(filepath.Join(dir, "script.ts")); err == nil {
 		main = "script.ts"
 	}
-	console, checks, logs := runCase(t, dir, main)
+	console, checks, logs := runCase(t, dir, main, full)
 	var lines []string
 	for _, line := range want.Console {
 		lines = append(lines, strings.ReplaceAll(line[1], "{DIR}", "file://"+slashed(dir)))
@@ -175,12 +181,12 @@ func readJSON(t *testing.T, name string, into any) {
 }
 
 // runCase is a run in small: a first init, then one virtual user that does the iterations that the options ask for.
-func runCase(t *testing.T, dir, main string) (console []string, checks map[string][2]int, logs string) {
+func runCase(t *testing.T, dir, main string, full bool) (console []string, checks map[string][2]int, logs string) {
 	s, err := Read(main, nil, Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	prog, err := s.Compile(js.CompileOptions{})
+	prog, err := s.Compile(js.CompileOptions{FullModules: full})
 	if err != nil {
 		return nil, nil, js.Describe(err)
 	}

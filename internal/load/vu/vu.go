@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -213,9 +214,6 @@ func (v *VU) enter(s *plan.Scenario) {
 	if test.SystemTags.Group {
 		v.baseTags = v.baseTags.With("group", "")
 	}
-	if test.SystemTags.VU {
-		v.baseTags = v.baseTags.With("vu", fmt.Sprint(sc.ID))
-	}
 	sc.Tags, sc.Metadata, sc.Group, sc.IterationInScenario = v.baseTags, nil, "", -1
 	sc.Scenario = test.Scenarios[s.Name]
 	v.logWith = []any{slog.String("executor", s.Executor), slog.String("scenario", s.Name)}
@@ -265,8 +263,8 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 	sc.Iteration++
 	sc.IterationInScenario++
 	sc.IterationInInstance, sc.IterationInTest = it.InInstance, it.InTest
-	if test.SystemTags.Iter {
-		sc.Tags = sc.Tags.With("iter", fmt.Sprint(sc.Iteration))
+	if test.SystemTags.Iter || test.SystemTags.VU {
+		v.number()
 	}
 	for _, f := range sc.OnIterationStart {
 		f()
@@ -294,6 +292,23 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 		sc.Sleep(least - end.Sub(start))
 	}
 	return complete
+}
+
+// number puts the numbers of the virtual user and its iteration where k6 has them: beside the tags, because no two
+// iterations share them.
+func (v *VU) number() {
+	sc := &v.scope
+	meta := maps.Clone(sc.Metadata)
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	if sc.Test.SystemTags.VU {
+		meta["vu"] = fmt.Sprint(sc.ID)
+	}
+	if sc.Test.SystemTags.Iter {
+		meta["iter"] = fmt.Sprint(sc.Iteration)
+	}
+	sc.Metadata = meta
 }
 
 func (v *VU) call(data sobek.Value) error {
@@ -334,7 +349,6 @@ func (v *VU) Lifecycle(ctx context.Context, phase scope.Phase, name, group strin
 	sc.Phase, sc.Context, v.ctx, sc.Iteration = phase, ctx, ctx, 0
 	sc.Group = group
 	if group != "" {
-		sc.Test.Meter.Group(group)
 		if sc.Test.SystemTags.Group {
 			sc.Tags = sc.Tags.With("group", group)
 		}
@@ -364,17 +378,19 @@ func (v *VU) ParseJSON(data []byte) (sobek.Value, error) { return js.ParseJSON(v
 // SetupResult is what setup() returned, as the JSON that travels to the virtual users: nil for undefined. As in k6, an
 // undefined property becomes null and a function is an error.
 func (v *VU) SetupResult(val sobek.Value) ([]byte, error) {
-	rt := v.scope.Runtime
-	return js.Stringify(rt, val, func(call sobek.FunctionCall) sobek.Value {
+	var refused error
+	data, err := js.Stringify(v.scope.Runtime, val, func(call sobek.FunctionCall) sobek.Value {
 		at := call.Argument(1)
 		if sobek.IsUndefined(at) {
 			return sobek.Null()
 		}
-		if _, ok := sobek.AssertFunction(at); ok {
-			panic(rt.NewGoError(fmt.Errorf("setup() returned a function (%q), which cannot be given to the virtual users", call.Argument(0).String())))
+		// A response's own functions are no data; one that the script wrote is a mistake worth telling.
+		if _, ok := sobek.AssertFunction(at); ok && !strings.Contains(at.String(), "[native code]") {
+			refused = fmt.Errorf("setup() returned a function (%q), which cannot be given to the virtual users", call.Argument(0).String())
 		}
 		return at
 	})
+	return data, errors.Join(err, refused)
 }
 
 // Files reads what handleSummary returned: names of files (or stdout, stderr) and what to write there, strings or bytes.

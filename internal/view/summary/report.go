@@ -17,7 +17,9 @@ import (
 type Report struct {
 	Snapshot metric.Snapshot
 	Verdicts threshold.Verdicts // of the end of the run
-	Elapsed  time.Duration      // how long the scenarios ran: what rates are per second of
+	// Thresholds are what was judged: a part that a key names shows even if no rule stands under the key.
+	Thresholds threshold.Set
+	Elapsed    time.Duration // how long the scenarios ran: what rates are per second of
 
 	TrendStats []string // avg, min, med, max, count, p(N); nil: DefaultTrendStats
 	TimeUnit   string   // s, ms, us; "": whatever suits each value
@@ -88,6 +90,17 @@ func (r Report) entries() []entry {
 			e.name = v.Name
 		}
 		e.verdicts = append(e.verdicts, v)
+	}
+	for _, t := range r.Thresholds.Entries {
+		id := t.Selector.ID()
+		if len(t.Selector.Tags) == 0 || parts[id] != nil {
+			continue
+		}
+		parts[id] = &entry{Series: metric.Series{Selector: t.Selector, Role: metric.Submetric, Kind: t.Kind, Contains: t.Contains}, name: t.Name}
+		if tops[t.Selector.Metric] == nil {
+			top := metric.Series{Selector: metric.Selector{Metric: t.Selector.Metric}, Kind: t.Kind, Contains: t.Contains}
+			tops[t.Selector.Metric] = &entry{Series: top, name: t.Selector.Metric}
+		}
 	}
 	byName := func(a, b entry) int { return compareNames(a.name, b.name) }
 	for _, id := range slices.Sorted(maps.Keys(parts)) {

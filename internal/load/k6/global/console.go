@@ -11,83 +11,46 @@ import (
 	"throng/internal/load/k6/scope"
 )
 
-// console is the object of that name. Its functions are made when they are first used; a script may replace them and
-// add its own.
+// console is the object of that name. Its functions are made when they are first used. As in k6, it takes no others.
 type console struct {
 	vu   *scope.VU
-	have map[string]sobek.Value // nil value: deleted
+	have [consoleNames]sobek.Value
 }
 
-var consoleNames = [...]string{"log", "debug", "info", "warn", "error"}
+const consoleNames = 5
 
-func newConsole(vu *scope.VU) *sobek.Object {
-	return vu.Runtime.NewDynamicObject(&console{vu: vu, have: map[string]sobek.Value{}})
-}
+func newConsole(vu *scope.VU) *sobek.Object { return vu.Runtime.NewDynamicObject(&console{vu: vu}) }
 
-func levelOf(name string) (slog.Level, bool) {
-	switch name {
-	case "log", "info":
-		return slog.LevelInfo, true
-	case "debug":
-		return slog.LevelDebug, true
-	case "warn":
-		return slog.LevelWarn, true
-	case "error":
-		return slog.LevelError, true
-	}
-	return 0, false
-}
+// Keys returns the names of the functions.
+func (c *console) Keys() []string { return []string{"debug", "error", "info", "log", "warn"} }
 
-// Get returns a function or what the script has put in its place.
+// Get returns a function.
 func (c *console) Get(name string) sobek.Value {
-	if v, ok := c.have[name]; ok {
-		return v
-	}
-	level, ok := levelOf(name)
-	if !ok {
+	i := slices.Index(c.Keys(), name)
+	if i < 0 {
 		return nil
 	}
-	v := c.vu.Runtime.ToValue(c.logger(level))
-	c.have[name] = v
-	return v
-}
-
-// Has reports whether name is there.
-func (c *console) Has(name string) bool {
-	if v, ok := c.have[name]; ok {
-		return v != nil
+	if c.have[i] == nil {
+		level := [...]slog.Level{slog.LevelDebug, slog.LevelError, slog.LevelInfo, slog.LevelInfo, slog.LevelWarn}[i]
+		c.have[i] = c.vu.Runtime.ToValue(c.logger(level))
 	}
-	_, ok := levelOf(name)
-	return ok
+	return c.have[i]
 }
 
-// Set replaces a function or adds a property.
-func (c *console) Set(name string, v sobek.Value) bool {
-	c.have[name] = v
-	return true
+// Has reports whether there is such a function.
+func (c *console) Has(name string) bool { return slices.Contains(c.Keys(), name) }
+
+// Set throws.
+func (c *console) Set(name string, _ sobek.Value) bool {
+	panic(c.vu.Runtime.NewTypeError("Cannot assign to property %s of a host object", name))
 }
 
-// Delete removes a property.
+// Delete throws for what is there.
 func (c *console) Delete(name string) bool {
-	c.have[name] = nil
+	if c.Has(name) {
+		panic(c.vu.Runtime.NewTypeError("Cannot delete property %s from a Go type", name))
+	}
 	return true
-}
-
-// Keys returns the names: ours first, then the script's own in order.
-func (c *console) Keys() []string {
-	var keys, own []string
-	for _, n := range consoleNames {
-		if c.Has(n) {
-			keys = append(keys, n)
-		}
-	}
-	for n, v := range c.have {
-		if v != nil && !slices.Contains(consoleNames[:], n) {
-			own = append(own, n)
-		}
-	}
-	slices.Sort(own)
-	return append(keys, own...)
 }
 
 // logger returns the function that writes its arguments to the console at level. While nobody listens at that level it

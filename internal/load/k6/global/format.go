@@ -73,7 +73,8 @@ func (p *printer) object(o *sobek.Object) {
 	case "Date":
 		p.date(o)
 		return
-	case "ArrayBuffer":
+	}
+	if o.ExportType() == reflect.TypeFor[sobek.ArrayBuffer]() {
 		if buf, ok := o.Export().(sobek.ArrayBuffer); ok {
 			fmt.Fprintf(p.b, "ArrayBuffer { [Uint8Contents]: <% x>, byteLength: %d }", buf.Bytes(), len(buf.Bytes()))
 			return

@@ -39,7 +39,10 @@ func (m *module) check(call sobek.FunctionCall) sobek.Value {
 	all := true
 	now := time.Now()
 	for _, name := range sets.Keys() {
-		series := m.checkSeries(tags, name)
+		series := m.checks[seriesKey{tags, name}]
+		if series == nil && strings.Contains(name, "::") {
+			vu.Throw(errSeparator)
+		}
 		val := sets.Get(name)
 		var thrown error
 		if o, ok := val.(*sobek.Object); ok {
@@ -55,6 +58,9 @@ func (m *module) check(call sobek.FunctionCall) sobek.Value {
 			n = 1
 		}
 		all = all && passed
+		if series == nil {
+			series = m.checkSeries(tags, name)
+		}
 		vu.Test.Meter.Add(vu.Shard, series, n, now, vu.Metadata)
 		if thrown != nil {
 			scope.Rethrow(thrown)
@@ -63,16 +69,9 @@ func (m *module) check(call sobek.FunctionCall) sobek.Value {
 	return vu.Runtime.ToValue(all)
 }
 
-// checkSeries returns what counts the check called name, or throws when no check may be called so.
+// checkSeries makes and keeps what counts the check called name.
 func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
-	key := seriesKey{tags, name}
-	if s := m.checks[key]; s != nil {
-		return s
-	}
 	vu := m.vu
-	if strings.Contains(name, "::") {
-		vu.Throw(errSeparator)
-	}
 	named := tags
 	if vu.Test.SystemTags.Check {
 		named = tags.With("check", name)
@@ -82,7 +81,7 @@ func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
 	if m.checks == nil || len(m.checks) >= maxCached {
 		m.checks = map[seriesKey]*meter.Series{}
 	}
-	m.checks[key] = s
+	m.checks[seriesKey{tags, name}] = s
 	return s
 }
 

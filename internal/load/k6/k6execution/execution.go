@@ -123,6 +123,9 @@ func (m *module) instance(name string) any {
 	load := m.vu.Test.Counts()
 	switch name {
 	case "currentTestRunDuration":
+		if m.vu.Test.Start.IsZero() {
+			return 0
+		}
 		return float64(time.Since(m.vu.Test.Start)) / float64(time.Millisecond)
 	case "iterationsCompleted":
 		return load.Iterations

@@ -94,7 +94,6 @@ func (e *element) attrOr(name, otherwise string) string {
 	return otherwise
 }
 
-
 // self is a selection of this node alone, wherever it is in the document.
 func (e *element) self() *goquery.Selection { return goquery.NewDocumentFromNode(e.node).Selection }
 

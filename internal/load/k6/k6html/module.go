@@ -53,6 +53,8 @@ func (p *page) value(v any) sobek.Value {
 		return sobek.Undefined()
 	case sobek.Value:
 		return v
+	case *Selection:
+		return v.Value()
 	}
 	return p.rt.ToValue(v)
 }

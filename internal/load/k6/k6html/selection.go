@@ -18,7 +18,9 @@ type Selection struct {
 }
 
 // Value is the selection for scripts.
-func (s *Selection) Value() sobek.Value { return s.p.rt.ToValue(s) }
+func (s *Selection) Value() sobek.Value {
+	return s.p.rt.NewDynamicObject(&selectionObject{s: s})
+}
 
 // Select returns what css finds below the selection.
 func (s *Selection) Select(css string) *Selection { return s.of(s.sel.Find(css)) }
@@ -29,8 +31,8 @@ func (s *Selection) of(sel *goquery.Selection) *Selection { return &Selection{s.
 func (s *Selection) set(v sobek.Value, method string) (css string, nodes []*html.Node, isSet bool) {
 	if o, ok := v.(*sobek.Object); ok {
 		switch x := o.Export().(type) {
-		case *Selection:
-			return "", x.sel.Nodes, true
+		case *selectionObject:
+			return "", x.s.sel.Nodes, true
 		case *element:
 			return "", []*html.Node{x.node}, true
 		}
@@ -291,7 +293,7 @@ func (s *Selection) pick(f sobek.FunctionCall, method string, css func(string) *
 
 func isSet(o *sobek.Object) bool {
 	switch o.Export().(type) {
-	case *Selection, *element:
+	case *selectionObject, *element:
 		return true
 	}
 	return false

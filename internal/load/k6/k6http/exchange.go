@@ -50,10 +50,7 @@ func (k *carrier) run(q *call, r *response) error {
 		if err := k.authorized(q, &h, r, &deadline); err != nil {
 			return err
 		}
-		next, err := k.redirect(q, &h, r)
-		if err != nil {
-			return k.failed(r, &h, err)
-		}
+		next := k.redirect(q, &h, r)
 		if next == nil {
 			return nil
 		}
@@ -125,6 +122,12 @@ func (k *carrier) receive(q *call, h *hop, r *response) error {
 			q.jar.SetCookies(h.target.url, parseCookies(lines))
 		}
 	}
+	if redirects(r.status) {
+		where := r.wire.Header.Get("Location")
+		if _, err := h.target.url.Parse(where); err != nil {
+			return fmt.Errorf("failed to parse Location header %q: %w", where, err)
+		}
+	}
 	if q.kind == none || len(r.body) == 0 || h.method == http.MethodHead {
 		return nil
 	}
@@ -182,19 +185,14 @@ func (k *carrier) failed(r *response, h *hop, err error) error {
 }
 
 // redirect returns the hop that the response asks for, or nil.
-func (k *carrier) redirect(q *call, h *hop, r *response) (*hop, error) {
-	switch r.status {
-	case 301, 302, 303, 307, 308:
-	default:
-		return nil, nil
+func (k *carrier) redirect(q *call, h *hop, r *response) *hop {
+	if !redirects(r.status) {
+		return nil
 	}
 	where := r.wire.Header.Get("Location")
-	if where == "" {
-		return nil, nil
-	}
 	u, err := h.target.url.Parse(where)
-	if err != nil {
-		return nil, fmt.Errorf("failed to parse Location header %q: %w", where, err)
+	if where == "" || err != nil {
+		return nil // receive has told of the error
 	}
 	next := &hop{method: h.method, target: targetOf(u), body: h.body}
 	drop := 0
@@ -219,7 +217,15 @@ func (k *carrier) redirect(q *call, h *hop, r *response) (*hop, error) {
 	if h.host != "" && !isAbsolute(where) {
 		next.host = h.host
 	}
-	return next, nil
+	return next
+}
+
+func redirects(status int) bool {
+	switch status {
+	case 301, 302, 303, 307, 308:
+		return true
+	}
+	return false
 }
 
 func setField(fields []httpc.Field, name, value string) []httpc.Field {

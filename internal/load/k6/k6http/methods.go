@@ -11,6 +11,7 @@ import (
 // See TestMethodsWorkWithoutTheirResponse.
 type methods struct {
 	made  [4]sobek.Value
+	plain sobek.Value
 	owner *response // the last one read from, or the one whose reads outnumber its calls
 	loose int       // reads less calls
 }
@@ -64,4 +65,25 @@ func (m *methods) receiver(c *client, this sobek.Value) *response {
 		panic(c.vu.Runtime.NewTypeError("this is a method of a Response and was called without one"))
 	}
 	return m.owner
+}
+
+// plainMethod is the hidden toJSON of responses: their data without their methods. JSON.stringify would leave those out
+// anyway, but whoever passes a response on as data (setup, for one) must not trip over functions.
+func (c *client) plainMethod() sobek.Value {
+	if c.methods.plain == nil {
+		c.methods.plain = c.vu.Runtime.ToValue(func(call sobek.FunctionCall) sobek.Value {
+			o, ok := call.This.(*sobek.Object)
+			if !ok {
+				return call.This
+			}
+			out := c.vu.Runtime.NewObject()
+			for _, k := range o.Keys() {
+				if k != "json" && k != "html" && k != "submitForm" && k != "clickLink" {
+					_ = out.Set(k, o.Get(k))
+				}
+			}
+			return out
+		})
+	}
+	return c.methods.plain
 }

@@ -95,6 +95,8 @@ func (r *response) Get(key string) sobek.Value {
 		return rt.ToValue(r.cipher())
 	case "json", "html", "submitForm", "clickLink":
 		return r.c.method(r, key)
+	case "toJSON":
+		return r.c.plainMethod()
 	}
 	var v sobek.Value
 	switch key {

@@ -75,7 +75,7 @@ func Bytes(v sobek.Value) ([]byte, bool) {
 		return b, true
 	case []int8, []int16, []uint16, []int32, []uint32, []float32, []float64, []int64, []uint64:
 	default:
-		if o.ClassName() != "DataView" {
+		if tag := o.GetSymbol(sobek.SymToStringTag); tag == nil || tag.String() != "DataView" {
 			return nil, false
 		}
 	}
