@@ -61,8 +61,11 @@ func (r *body) some(n int64) (int, error) {
 }
 
 func (r *body) direct(n int64) (int, error) {
-	r.grow(min(int(min(n, 1<<20)), max(bufferSize, len(r.resp.Body))))
+	// What a head promises may never come: room grows with what has come.
 	at := len(r.resp.Body)
+	if cap(r.resp.Body)-at < int(min(n, 512)) {
+		r.grow(int(min(n, int64(max(bufferSize, at)))))
+	}
 	p := r.resp.Body[at:cap(r.resp.Body)]
 	if int64(len(p)) > n {
 		p = p[:n]
@@ -76,12 +79,13 @@ func (r *body) direct(n int64) (int, error) {
 	return got, err
 }
 
-// grow makes room for n more bytes.
+// grow makes room for n more bytes: exactly that for the first, then at least doubling.
 func (r *body) grow(n int) {
 	have := r.resp.Body
-	if cap(have)-len(have) < n {
-		r.resp.Body = append(make([]byte, 0, len(have)+n), have...)
+	if cap(have)-len(have) >= n {
+		return
 	}
+	r.resp.Body = append(make([]byte, 0, len(have)+max(n, len(have))), have...)
 }
 
 func (r *body) take(p []byte) error {
@@ -240,9 +244,6 @@ const errLongTrailer = plain("http: suspiciously long trailer after chunked body
 // trailerFields reads fields up to the first empty line, which may come before the n bytes end if it is a bare LF.
 func (r *body) trailerFields(n int) error {
 	block := r.b.b[r.b.r : r.b.r+n]
-	if block[0] == ' ' || block[0] == '\t' {
-		return plain("malformed MIME header initial line")
-	}
 	at, folded := 0, false
 	for {
 		i := bytes.IndexByte(block[at:], '\n')
@@ -251,19 +252,19 @@ func (r *body) trailerFields(n int) error {
 		if len(line) == 0 {
 			break
 		}
-		if line[0] == ' ' || line[0] == '\t' {
-			folded = true
-		} else if bytes.IndexByte(line, ':') < 0 {
-			return plain("malformed MIME header: missing colon")
+		fold, err := checkLine(line, at == i+1)
+		if err != nil {
+			return err
 		}
+		folded = folded || fold
 	}
 	r.b.r += at
 	block = block[:at]
 	if folded {
 		block = unfold(block)
 	}
-	r.resp.Trailer = Header{raw: append(r.resp.Trailer.raw[:0], block...)}
-	var h head
+	r.resp.Trailer = Header{raw: append(r.resp.Trailer.raw[:0], block...), folded: folded}
+	h := head{folded: folded}
 	return h.fields(r.resp.Trailer.raw)
 }
 

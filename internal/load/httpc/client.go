@@ -81,8 +81,8 @@ func (c *Client) do(req *Request, resp *Response, start time.Time) error {
 		if cn.h2 != nil {
 			again, err = cn.exchange2(c, req, resp, deadline)
 		} else {
-			x := exchange{cn: cn, req: req, resp: resp, b: b, closing: closing}
-			again, err = x.do(c, msg, rest, deadline)
+			b.x = exchange{cn: cn, req: req, resp: resp, b: b, closing: closing}
+			again, err = b.x.do(c, msg, rest, deadline)
 		}
 		if again && c.mayRetry(deadline) {
 			t := Times{Start: start}
@@ -126,6 +126,9 @@ func (c *Client) pick(to *route) (*conn, error) {
 		if cn.h2 != nil {
 			if cn.h2.ReserveNewRequest() {
 				return cn, nil
+			}
+			if st := cn.h2.State(); st.Closed {
+				c.conns = slices.Delete(c.conns, i, i+1) // its own goroutine has closed it
 			}
 			continue
 		}

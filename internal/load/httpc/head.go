@@ -55,28 +55,37 @@ func (h *head) read(b *buffer, src io.Reader, resp *Response, method string) err
 		if len(line) == 0 {
 			break
 		}
-		if line[0] == ' ' || line[0] == '\t' {
-			if at-n == begin {
-				return plain("malformed MIME header initial line: " + fmt.Sprintf("%q", line))
-			}
-			h.folded = true
-			continue
+		fold, err := checkLine(line, at-n == begin)
+		if err != nil {
+			return err
 		}
-		if bytes.IndexByte(line, ':') < 0 {
-			return plain("malformed MIME header: missing colon: " + fmt.Sprintf("%q", line))
-		}
+		h.folded = h.folded || fold
 	}
 	block := b.b[b.r+begin : b.r+at]
 	if h.folded {
 		block = unfold(block)
 	}
-	resp.Header = Header{raw: append(resp.Header.raw[:0], block...)}
+	resp.Header = Header{raw: append(resp.Header.raw[:0], block...), folded: h.folded}
 	b.r += at
 	h.limit -= at
 	if err := h.fields(resp.Header.raw); err != nil {
 		return err
 	}
 	return h.frame(resp, method)
+}
+
+// checkLine refuses lines without a colon, and tells those that go on with the field before.
+func checkLine(line []byte, first bool) (fold bool, err error) {
+	switch {
+	case line[0] == ' ' || line[0] == '\t':
+		if first {
+			return false, plain("malformed MIME header initial line: " + fmt.Sprintf("%q", line))
+		}
+		return true, nil
+	case bytes.IndexByte(line, ':') < 0:
+		return false, plain("malformed MIME header: missing colon: " + fmt.Sprintf("%q", line))
+	}
+	return false, nil
 }
 
 // line makes sure that a whole line stands at b.r+at and returns its length with its end. At the end of the stream an
@@ -186,10 +195,8 @@ func (h *head) fields(raw []byte) error {
 		if colon <= 0 || !fieldName(line[:colon]) || !fieldValue(line[colon+1:]) {
 			return malformed(line)
 		}
-		switch kind := special(line[:colon]); kind {
-		case ordinary:
-		default:
-			h.note(kind, bytes.Trim(line[colon+1:], " \t"))
+		if kind := special(line[:colon]); kind != ordinary {
+			h.note(kind, trimValue(line[colon+1:], h.folded))
 		}
 	}
 	return nil
@@ -248,7 +255,7 @@ func (h *head) frame(resp *Response, method string) error {
 	}
 	if h.codings > 0 {
 		hd.hide |= 1 << isTransferEncoding
-		if h.major > 1 || h.major == 1 && h.minor >= 1 {
+		if h.major > 1 || h.minor > 0 && h.major == 1 || h.major == 0 && h.minor == 0 { // 0.0 is 1.1 here, and only here
 			if err := h.coded(hd); err != nil {
 				return err
 			}
@@ -316,6 +323,14 @@ func (h *head) declared(hd *Header) (int64, error) {
 		n = n*10 + int64(c-'0')
 	}
 	return n, nil
+}
+
+// trimValue takes the blanks off a value. At the end of a folded line net/http keeps the one that joined it with nothing.
+func trimValue(v []byte, folded bool) []byte {
+	if folded {
+		return bytes.TrimLeft(v, " \t")
+	}
+	return bytes.Trim(v, " \t\r")
 }
 
 // fieldName allows, like net/http, blanks in a name, which is then not written in canonical form.

@@ -13,6 +13,7 @@ type Header struct {
 	raw    []byte // lines with folds undone, each ended by \n
 	hide   uint16 // 1<<kind of special fields that are not shown
 	single bool   // show one Content-Length of several equal ones
+	folded bool   // raw was rewritten: its lines are trimmed
 	pragma bool   // Pragma: no-cache came without Cache-Control, which net/http then adds
 }
 
@@ -50,7 +51,7 @@ func (h Header) lines() iter.Seq2[[]byte, []byte] {
 			if !ok || h.hide != 0 && h.hide&(1<<special(name)) != 0 {
 				continue
 			}
-			if !yield(name, bytes.Trim(value, " \t\r")) {
+			if !yield(name, trimValue(value, h.folded)) {
 				return
 			}
 		}

@@ -53,7 +53,7 @@ func (cn *conn) exchange2(c *Client, req *Request, resp *Response, deadline time
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
-	if cn.s.cfg.NoConnectionReuse || req.Close || !cn.h2.CanTakeNewRequest() {
+	if st := cn.h2.State(); st.Closed || st.Closing || cn.s.cfg.NoConnectionReuse || req.Close {
 		c.retire(cn)
 		resp.ConnClosed = true
 	}

@@ -17,7 +17,7 @@ func (r *record) facts() facts {
 	if r.known == nil {
 		f := facts{assigned: map[unistring.String]bool{}}
 		for _, st := range r.tree.Body {
-			f.walk(reflect.ValueOf(st))
+			walk(reflect.ValueOf(st), f.look)
 		}
 		r.known = &f
 	}
@@ -49,30 +49,68 @@ func (f *facts) look(node any) {
 	}
 }
 
+// usesMeta says whether tree contains import.meta, which only modules may.
+func usesMeta(tree *ast.Program) bool {
+	found := false
+	for _, st := range tree.Body {
+		walk(reflect.ValueOf(st), func(node any) {
+			_, meta := node.(*ast.MetaProperty)
+			found = found || meta
+		})
+	}
+	return found
+}
+
+// breaksFields says whether tree has a field of a derived class in a form that the engine gets wrong: an arrow function,
+// in which it loses `this`, or a static one with super, which it refuses.
+func breaksFields(tree *ast.Program) bool {
+	found := false
+	risky := func(node any) {
+		switch node.(type) {
+		case *ast.ArrowFunctionLiteral, *ast.SuperExpression:
+			found = true
+		}
+	}
+	for _, st := range tree.Body {
+		walk(reflect.ValueOf(st), func(node any) {
+			class, ok := node.(*ast.ClassLiteral)
+			if !ok || class.SuperClass == nil || found {
+				return
+			}
+			for _, element := range class.Body {
+				if field, ok := element.(*ast.FieldDefinition); ok {
+					walk(reflect.ValueOf(&field.Initializer).Elem(), risky)
+				}
+			}
+		})
+	}
+	return found
+}
+
 var fileType = reflect.TypeFor[*file.File]()
 
 // walk visits every node below v. Reflection keeps it complete when the engine learns new syntax.
-func (f *facts) walk(v reflect.Value) {
+func walk(v reflect.Value, look func(any)) {
 	switch v.Kind() {
 	case reflect.Interface:
 		if !v.IsNil() {
-			f.walk(v.Elem())
+			walk(v.Elem(), look)
 		}
 	case reflect.Pointer:
 		if v.IsNil() || v.Type() == fileType {
 			return
 		}
 		if v.CanInterface() {
-			f.look(v.Interface())
+			look(v.Interface())
 		}
-		f.walk(v.Elem())
+		walk(v.Elem(), look)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			f.walk(v.Field(i))
+			walk(v.Field(i), look)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			f.walk(v.Index(i))
+			walk(v.Index(i), look)
 		}
 	}
 }

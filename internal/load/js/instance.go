@@ -34,8 +34,8 @@ type Instance struct {
 	repaired uint32 // see repair
 
 	foreign map[sobek.ModuleRecord]*foreign
-	main    *foreign               // the main script if it is CommonJS
-	exports map[string]sobek.Value // of a light main script
+	main    *foreign      // the main script if it is CommonJS
+	exports []sobek.Value // of a light main script, in the order of its names
 }
 
 // Instantiate runs the program's top-level code in rt, and the loop until it has settled. When ctx ends, the code is
@@ -159,7 +159,10 @@ func scriptError(err error) error {
 // Export returns what the main script exports as name, or nil.
 func (in *Instance) Export(name string) sobek.Value {
 	if in.exports != nil {
-		return in.exports[name]
+		if i := slices.Index(in.program.light.names, name); i >= 0 {
+			return in.exports[i]
+		}
+		return nil
 	}
 	if in.main != nil {
 		o, ok := in.main.exports().(*sobek.Object)
@@ -181,6 +184,17 @@ func (in *Instance) Export(name string) sobek.Value {
 		return nil
 	}
 	return m.GetBindingValue(binding.BindingName)
+}
+
+// Forget gives up what the main script exports as name, where nothing else holds it: thousands of runtimes need not keep
+// what only the first is asked for. Export returns nil from then on.
+func (in *Instance) Forget(name string) {
+	if in.exports == nil {
+		return
+	}
+	if i := slices.Index(in.program.light.names, name); i >= 0 {
+		in.exports[i] = nil
+	}
 }
 
 // Exports returns the names that the main script exports, in the order of the source.

@@ -2,6 +2,7 @@ package js
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/grafana/sobek"
@@ -21,6 +22,7 @@ import (
 // lightGraph is a program as functions, in the order of evaluation. The main script is last.
 type lightGraph struct {
 	modules []*lightModule
+	names   []string // what the main script exports
 }
 
 type lightModule struct {
@@ -62,7 +64,7 @@ func (p *Program) lighten(r *record) (g *lightGraph) {
 	if _, err := b.add(r); err != nil {
 		return nil
 	}
-	return &lightGraph{modules: b.order}
+	return &lightGraph{modules: b.order, names: slices.Sorted(maps.Keys(b.done[r].exports))}
 }
 
 type lightBuilder struct {
@@ -313,8 +315,8 @@ func (t *translation) finish() error {
 	return nil
 }
 
-// evaluate runs g in in's runtime, and returns what the main script exports.
-func (g *lightGraph) evaluate(in *Instance) (map[string]sobek.Value, error) {
+// evaluate runs g in in's runtime, and returns what the main script exports, in the order of g.names.
+func (g *lightGraph) evaluate(in *Instance) ([]sobek.Value, error) {
 	returned := make(map[*lightModule]*sobek.Object, len(g.modules))
 	for _, m := range g.modules {
 		for _, n := range m.natives {
@@ -342,13 +344,13 @@ func (g *lightGraph) evaluate(in *Instance) (map[string]sobek.Value, error) {
 		returned[m] = v.ToObject(in.rt)
 	}
 	main := g.modules[len(g.modules)-1]
-	exports := make(map[string]sobek.Value, len(main.exports))
-	for name, e := range main.exports {
-		v, err := e.value(in, returned, main)
+	exports := make([]sobek.Value, len(g.names))
+	for i, name := range g.names {
+		v, err := main.exports[name].value(in, returned, main)
 		if err != nil {
 			return nil, err
 		}
-		exports[name] = v
+		exports[i] = v
 	}
 	return exports, nil
 }

@@ -32,20 +32,30 @@ type parsed struct {
 func (p *Program) parse(src Source) (_ parsed, err error) {
 	defer guard(&err)
 	name, text := src.URL.String(), string(src.Data)
+	loader := api.LoaderJS
 	out, err := p.parseJS(name, text)
-	if err == nil {
-		return out, nil
+	if err != nil && p.mayBeTypeScript(src.URL) {
+		loader = api.LoaderTS
+		out, err = p.transpile(name, text, loader, false)
 	}
-	if !p.mayBeTypeScript(src.URL) {
-		return parsed{}, fault.New(fault.ScriptException, err)
+	if err == nil && strings.Contains(text, "extends") && breaksFields(out.tree) {
+		out, err = p.transpile(name, text, loader, true)
 	}
-	code, sourceMap, tsErr := stripTypes(name, text)
-	if tsErr != nil {
-		return parsed{}, fault.New(fault.ScriptException, tsErr)
-	}
-	out, err = p.parseJS(name, code, parser.WithDisableSourceMaps)
 	if err != nil {
 		return parsed{}, fault.New(fault.ScriptException, err)
+	}
+	return out, nil
+}
+
+// transpile is parseJS of what esbuild makes of text, with positions in the original.
+func (p *Program) transpile(name, text string, loader api.Loader, lowerFields bool) (parsed, error) {
+	code, sourceMap, err := transform(name, text, loader, lowerFields)
+	if err != nil {
+		return parsed{}, err
+	}
+	out, err := p.parseJS(name, code, parser.WithDisableSourceMaps)
+	if err != nil {
+		return parsed{}, err
 	}
 	if consumer, err := sourcemap.Parse(name, sourceMap); err == nil {
 		out.tree.File.SetSourceMap(consumer)
@@ -70,7 +80,7 @@ func (p *Program) parseJS(name, text string, opts ...parser.Option) (parsed, err
 	}
 	tree, moduleErr := sobek.Parse(name, text, append(opts, parser.IsModule)...)
 	if moduleErr == nil {
-		if len(tree.ImportEntries)+len(tree.ExportEntries) > 0 || tree.HasTLA {
+		if len(tree.ImportEntries)+len(tree.ExportEntries) > 0 || tree.HasTLA || strings.Contains(text, "import.meta") && usesMeta(tree) {
 			splitExports(tree)
 			return parsed{tree: tree, esm: true}, nil
 		}
@@ -126,13 +136,19 @@ func embeddedSourceMap(text string) (found bool, err error) {
 	return true, err
 }
 
-// stripTypes turns TypeScript into JavaScript of the newest kind, and returns the map back to the original.
-func stripTypes(name, text string) (code string, sourceMap []byte, err error) {
+// transform turns TypeScript into JavaScript of the newest kind, or with lowerFields JavaScript into one without class
+// fields. It returns the map back to the original, too.
+func transform(name, text string, loader api.Loader, lowerFields bool) (code string, sourceMap []byte, err error) {
+	supported := map[string]bool{"decorators": false} // the engine lacks them
+	if lowerFields {
+		for _, feature := range []string{"class-field", "class-static-field", "class-private-field", "class-private-static-field"} {
+			supported[feature] = false
+		}
+	}
 	res := api.Transform(text, api.TransformOptions{
-		Sourcefile: name, Loader: api.LoaderTS, Target: api.ESNext, Format: api.FormatDefault, Charset: api.CharsetUTF8,
+		Sourcefile: name, Loader: loader, Target: api.ESNext, Format: api.FormatDefault, Charset: api.CharsetUTF8,
 		Sourcemap: api.SourceMapExternal, SourcesContent: api.SourcesContentExclude, LogLevel: api.LogLevelSilent,
-		// What decorators become needs no syntax that the engine lacks.
-		Supported: map[string]bool{"decorators": false, "class-static-blocks": true},
+		Supported: supported,
 	})
 	if len(res.Errors) > 0 {
 		m := res.Errors[0]

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/grafana/sobek"
@@ -129,6 +130,8 @@ func TestLightAndFullModulesAgree(t *testing.T) {
 		{"live bindings", files{"m.js": `import {n, up} from './a.js'; up(); log(n)`, "a.js": `export let n = 0; export const up = () => n++`}, "1"},
 		{"cycles", files{"m.js": `import {a} from './a.js'; export const m = () => 'm'; log(a())`, "a.js": `import {m} from './m.js'; export const a = () => m()`}, "m"},
 		{"assignment to an import", files{"m.js": `import {n} from './a.js'; try { n = 1 } catch (e) { log(e.name) }`, "a.js": `export const n = 0`}, "TypeError"},
+		{"fields of derived classes", files{"m.js": "class A { static x = 5; constructor(a){} }\nclass B extends A { f = () => this; static y = super.x; constructor(x) { super(x) } }\nlog(new B(1).f() instanceof B, B.y); export default 1"}, "true 5"},
+		{"import.meta alone makes a module", files{"m.js": "log(import.meta.resolve('./x'))"}, "file:///x"},
 		{"cjs", files{"m.js": "const {check} = require('k6'); const a = require('./a.js');\nexports.default = function(){ log(check(), a.x, this, typeof module) }",
 			"a.js": "module.exports = {x: 1}"}, "true 1 undefined object"},
 		{"cjs with return", files{"m.js": "exports.default = () => log('ran'); return; log('no')"}, "ran"},
@@ -245,6 +248,59 @@ func TestSealedProgramsLoadNothingNew(t *testing.T) {
 	_ = b.rt.Set("second", true)
 	if err := b.open(p); err == nil || !strings.Contains(err.Error(), `the module "./b.js" was not previously resolved`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestManyRuntimesShareAProgram(t *testing.T) {
+	f := files{
+		"m.js": "import d, * as ns from './c.js'; import {check} from 'k6'; import {x} from './a.js'; const e = require('./e.js');\n" +
+			"export default () => { log(d.y, Object.keys(ns), check(), x, e.z); throw new Error('e') }",
+		"c.js": "exports.y = 1", "a.js": "export const x = 2", "e.js": "export const z = 3",
+		"light.js": "import {x} from './a.js'; export default () => { log(x); throw new Error('e') }",
+	}
+	for main, want := range map[string]string{"m.js": "1 y true 2 3", "light.js": "2"} {
+		p, err := compile(f, main)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				b := newBench()
+				if err := b.open(p); err != nil {
+					t.Error(err)
+					return
+				}
+				call, _ := sobek.AssertFunction(b.in.Export("default"))
+				if err := b.loop.Call(call); !strings.Contains(Describe(err), "file:///"+main) {
+					t.Error(Describe(err))
+				}
+				if got := strings.Join(b.out, "|"); got != want {
+					t.Errorf("logged %q, want %q", got, want)
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
+// TestNothingOfOneIterationRunsInTheNext: what an iteration that failed has registered is abandoned.
+func TestNothingOfOneIterationRunsInTheNext(t *testing.T) {
+	b := newBench()
+	var late func(func() error)
+	failed := errors.New("failed")
+	if err := b.loop.Start(func() error { late = b.loop.RegisterCallback(); return failed }); err != failed {
+		t.Fatal(err)
+	}
+	ran := 0
+	err := b.loop.Start(func() error {
+		late(func() error { t.Error("it ran"); return nil })
+		done := b.loop.RegisterCallback()
+		go done(func() error { ran++; return nil })
+		return nil
+	})
+	if err != nil || ran != 1 || b.loop.Pending() != 0 {
+		t.Errorf("%v, ran %d, pending %d", err, ran, b.loop.Pending())
 	}
 }
 

@@ -83,7 +83,7 @@ func New(cfg Config) *Scheduler {
 	}
 	s.factory = &vu.Factory{
 		Program: cfg.Program, Test: s.test, Modules: k6.Modules(), Missing: k6.Missing, Globals: global.Install,
-		Open: cfg.Open, Env: cfg.Env,
+		Open: cfg.Open, Env: scope.NewEnv(cfg.Env),
 	}
 	return s
 }

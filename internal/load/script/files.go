@@ -25,6 +25,7 @@ type Files struct {
 	mu     sync.Mutex
 	sealed bool
 	known  map[string]*content // by URL
+	failed map[string]error    // by URL: why open() could not read it
 	asked  map[string]string   // the specifier by which a URL was last asked for, for error messages
 }
 
@@ -37,7 +38,7 @@ type content struct {
 func newFiles(pwd *url.URL, o Options) *Files {
 	return &Files{
 		options: o, pwd: pwd, remote: remote{client: o.Client, cache: cacheDir(o.CacheDir), log: o.Log},
-		known: map[string]*content{}, asked: map[string]string{},
+		known: map[string]*content{}, asked: map[string]string{}, failed: map[string]error{},
 	}
 }
 
@@ -236,22 +237,34 @@ func (f *Files) open(caller *url.URL, p string) (*content, error) {
 	case c != nil:
 		return c, nil
 	case sealed:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if err := f.failed[u.String()]; err != nil { // every virtual user finds what the first one found
+			return nil, err
+		}
 		return nil, fmt.Errorf("open() can't be used with files that weren't previously opened during initialization (__VU==0), path: %q", local(u))
 	case f.packed:
 		return nil, &fs.PathError{Op: "stat", Path: local(u), Err: errNoFile}
 	}
-	info, err := os.Stat(local(u))
+	data, err := readFile(local(u))
+	if err != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.failed[u.String()] = err
+		return nil, err
+	}
+	return f.keep(u, data), nil
+}
+
+func readFile(name string) ([]byte, error) {
+	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("open() can't be used with directories, path: %q", local(u))
+		return nil, fmt.Errorf("open() can't be used with directories, path: %q", name)
 	}
-	data, err := os.ReadFile(local(u))
-	if err != nil {
-		return nil, err
-	}
-	return f.keep(u, data), nil
+	return os.ReadFile(name)
 }
 
 var errNoFile = errors.New("no such file or directory")

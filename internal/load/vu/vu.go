@@ -32,8 +32,8 @@ type Factory struct {
 	Globals func(*scope.VU) error
 	// Open answers the script's open(); only called while its top-level code runs.
 	Open Opener
-	// Env is what the script's __ENV is made of.
-	Env map[string]string
+	// Env is what the script's __ENV begins as.
+	Env *scope.Env
 }
 
 // Opener reads the files that the module at caller asks for.
@@ -61,9 +61,7 @@ type VU struct {
 	baseTags  *metric.TagSet
 	series    *meter.IterationSeries
 	seriesFor *metric.TagSet
-	logWith   []any
-	exec      map[string]sobek.Callable
-	lastName  string
+	inOther   bool // a scenario has been entered before
 }
 
 // New makes a virtual user: a runtime in which the script's top-level code has run. id is 0 for those that call setup,
@@ -75,28 +73,26 @@ func (f *Factory) New(ctx context.Context, id, idInTest uint64) (*VU, error) {
 		Runtime: rt, Loop: js.NewLoop(rt), Test: f.Test, Context: ctx, ID: id, IDInTest: idInTest, Iteration: -1,
 		Env: f.Env, Tags: f.runTags(), Shard: uint32(id),
 	}
+	var opening *js.Instance
+	v.scope.OpenFile = v.open(func() *url.URL { return opening.CallerURL() })
 	if err := f.Globals(&v.scope); err != nil {
-		return nil, err
-	}
-	if err := rt.Set("__VU", id); err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { rt.Interrupt(context.Cause(ctx)) })
 	defer stop()
-	var opening *js.Instance
 	host := js.Host{
 		Native:   v.native,
 		IsNative: func(name string) bool { _, ok := f.Modules[name]; return ok },
 		Started:  func(in *js.Instance) { opening = in },
-	}
-	if err := rt.Set("open", v.open(func() *url.URL { return opening.CallerURL() })); err != nil {
-		return nil, err
 	}
 	in, err := f.Program.Instantiate(ctx, rt, v.scope.Loop, host)
 	if err != nil {
 		return nil, err
 	}
 	v.instance = in
+	if id > 0 {
+		in.Forget("options") // the first init has told them
+	}
 	return v, nil
 }
 
@@ -176,17 +172,12 @@ func (v *VU) setupData() (sobek.Value, error) {
 
 // Activate binds the virtual user to scenario s. The end of ctx cuts off a running iteration and refuses further ones.
 func (v *VU) Activate(ctx context.Context, s *plan.Scenario) error {
-	fn, ok := v.exec[s.Exec]
-	if !ok {
-		if fn, ok = sobek.AssertFunction(v.instance.Export(s.Exec)); !ok {
+	if v.fn == nil || v.scenario != s {
+		var ok bool
+		if v.fn, ok = sobek.AssertFunction(v.instance.Export(s.Exec)); !ok {
 			return fmt.Errorf("scenario %s: function '%s' not found in exports", s.Name, s.Exec)
 		}
-		if v.exec == nil {
-			v.exec = map[string]sobek.Callable{}
-		}
-		v.exec[s.Exec] = fn
 	}
-	v.fn = fn
 	sc := &v.scope
 	sc.Phase = scope.Iteration
 	if v.scenario != s {
@@ -216,13 +207,10 @@ func (v *VU) enter(s *plan.Scenario) {
 	}
 	sc.Tags, sc.Metadata, sc.Group, sc.IterationInScenario = v.baseTags, nil, "", -1
 	sc.Scenario = test.Scenarios[s.Name]
-	v.logWith = []any{slog.String("executor", s.Executor), slog.String("scenario", s.Name)}
-	if v.lastName != "" || len(s.Env) > 0 {
-		env := maps.Clone(v.factory.Env)
-		maps.Copy(env, s.Env)
-		sc.SetEnv(env)
+	if v.inOther || len(s.Env) > 0 {
+		sc.SetEnv(v.factory.Env.With(s.Env))
 	}
-	v.lastName = s.Name
+	v.inOther = true
 }
 
 // watch arranges that the end of ctx interrupts the runtime and whatever I/O it waits for.
@@ -323,8 +311,8 @@ func (v *VU) aborted(err error) bool {
 
 // report logs an exception as k6 does: with its stack, the executor and the scenario.
 func (v *VU) report(err error) {
-	with := append([]any{}, v.logWith...)
-	v.factory.Test.Log.Error(js.Describe(err), append(with, slog.String("source", "stacktrace"))...)
+	v.factory.Test.Log.Error(js.Describe(err), slog.String("executor", v.scenario.Executor), slog.String("scenario", v.scenario.Name),
+		slog.String("source", "stacktrace"))
 }
 
 func (v *VU) finish(start, end time.Time, complete bool) {

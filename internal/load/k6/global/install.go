@@ -9,8 +9,9 @@ import (
 
 // Install gives the runtime of vu its global names.
 //
-// They hang behind the global object, as its prototype, and each becomes a property of its own when it is first read:
-// a native function weighs half a kilobyte, and most scripts use one or two of a dozen.
+// They hang behind the global object, as its prototype, and each is made when it is first read: a native function weighs
+// half a kilobyte, and most scripts use one or two of a dozen. None becomes a property of the global object unless the
+// script asks for that: the first such property costs a kilobyte, because the engine then lists all names.
 func Install(vu *scope.VU) error {
 	l := &lazy{vu: vu, global: vu.Runtime.GlobalObject()}
 	o := vu.Runtime.NewDynamicObject(l)
@@ -24,6 +25,12 @@ type lazy struct {
 	vu     *scope.VU
 	global *sobek.Object
 	busy   bool // while a name is made: its making must not find it
+	made   []named
+}
+
+type named struct {
+	name  string
+	value sobek.Value
 }
 
 // makers lists the names, and what makes the value of each.
@@ -43,21 +50,31 @@ func makers(name string) func(*scope.VU) any {
 		return func(vu *scope.VU) any { return newTextDecoder(vu) }
 	case "crypto":
 		return func(vu *scope.VU) any { return newCrypto(vu) }
-	case "__ENV":
-		return func(vu *scope.VU) any { return vu.EnvObject() }
+	case "open":
+		return func(vu *scope.VU) any { return vu.OpenFile }
 	case "global":
 		return func(vu *scope.VU) any { return vu.Runtime.GlobalObject() }
 	}
 	return nil
 }
 
-// Get makes the value of a name and leaves it with the global object.
+// Get returns the value of a name.
 func (l *lazy) Get(name string) sobek.Value {
-	if name == "__ITER" { // another one in every iteration, so it never becomes a property
+	switch name {
+	case "__ITER": // another one in every iteration
 		if l.vu.Phase != scope.Iteration {
 			return nil
 		}
 		return l.vu.Runtime.ToValue(l.vu.Iteration)
+	case "__VU":
+		return l.vu.Runtime.ToValue(l.vu.ID)
+	case "__ENV": // another one in every scenario
+		return l.vu.EnvObject()
+	}
+	for i := range l.made {
+		if l.made[i].name == name {
+			return l.made[i].value
+		}
 	}
 	f := makers(name)
 	if f == nil || l.busy {
@@ -66,15 +83,22 @@ func (l *lazy) Get(name string) sobek.Value {
 	l.busy = true
 	defer func() { l.busy = false }()
 	v := l.vu.Runtime.ToValue(f(l.vu))
-	if err := l.global.DefineDataProperty(name, v, sobek.FLAG_TRUE, sobek.FLAG_TRUE, sobek.FLAG_TRUE); err != nil {
-		return nil
-	}
+	l.made = append(l.made, named{name, v})
 	return v
 }
 
-// Has reports whether name is one of ours. It makes it, so that a script can assign to it: strict code may assign only
-// to what the global object itself has.
-func (l *lazy) Has(name string) bool { return l.Get(name) != nil }
+// Has reports whether name is one of ours. It makes it a property of the global object, so that a script can assign to
+// it: strict code may assign only to what the global object itself has.
+func (l *lazy) Has(name string) bool {
+	v := l.Get(name)
+	if v == nil {
+		return false
+	}
+	if makers(name) != nil {
+		_ = l.global.DefineDataProperty(name, v, sobek.FLAG_TRUE, sobek.FLAG_TRUE, sobek.FLAG_TRUE) // on a global that can be extended
+	}
+	return true
+}
 
 // Set is never asked to keep anything: what is assigned goes to the global object.
 func (l *lazy) Set(string, sobek.Value) bool { return false }

@@ -99,7 +99,7 @@ func (e *element) self() *goquery.Selection { return goquery.NewDocumentFromNode
 
 func (e *element) text() string { return e.self().Text() }
 
-// undefined is what a method returns that found nothing.
+// maybe is the node as an element, undefined where there is none.
 func (e *element) maybe(n *html.Node) any { return e.p.element(n) }
 
 func next(n *html.Node, step func(*html.Node) *html.Node) *html.Node {

@@ -67,7 +67,7 @@ func selected(s *goquery.Selection) (values []string, list bool) {
 	return values, list
 }
 
-// Fields are what a browser would send: of forms their controls, of controls themselves. Buttons, files, and what is
+// fieldList is what a browser would send: of forms their controls, of controls themselves. Buttons, files, and what is
 // disabled, unchecked or has no name are left out.
 func (s *Selection) fieldList() []Field {
 	var fields []Field

@@ -23,7 +23,8 @@ func New(vu *scope.VU) (js.Exports, error) {
 		}
 		return s.Value()
 	}
-	return js.Exports{Named: map[string]any{"parseHTML": parse}}, nil
+	o := rt.NewObject()
+	return js.Exports{Default: o}, o.Set("parseHTML", parse)
 }
 
 // Parse reads a document that came from base, which may be empty. Its error is that of the HTML parser, which takes

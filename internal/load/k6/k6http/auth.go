@@ -33,6 +33,7 @@ func (k *carrier) authorized(q *call, h *hop, r *response, deadline *time.Time) 
 		password, _ := who.Password()
 		token := base64.StdEncoding.EncodeToString([]byte(who.Username() + ":" + password))
 		send := *h
+		send.changed = true
 		send.header = withField(h.header, "Authorization", "Basic "+token)
 		return k.exchange(q, &send, r, deadline)
 	}
@@ -92,6 +93,7 @@ func (k *carrier) digest(q *call, h *hop, r *response, deadline *time.Time) erro
 	}
 	user, password := credentials(q, h)
 	answer := *h
+	answer.changed = true
 	answer.header = withField(h.header, "Authorization", ch.answer(user, password, h.method, requestURI(h.target.url), h.body, nonce()))
 	return k.exchange(q, &answer, r, deadline)
 }
@@ -231,6 +233,7 @@ func (k *carrier) ntlm(q *call, h *hop, r *response, deadline *time.Time) error 
 	}
 	say := func(message []byte) error {
 		next := *h
+		next.changed = true
 		next.header = withField(h.header, "Authorization", scheme+" "+base64.StdEncoding.EncodeToString(message))
 		return k.exchange(q, &next, r, deadline)
 	}

@@ -14,7 +14,7 @@ import (
 // job is one entry of a batch.
 type job struct {
 	key  string // of an object of entries
-	call call
+	call *call
 	resp *response
 	err  error // why it failed on the way
 	skip bool  // it was refused before
@@ -43,7 +43,7 @@ func (c *client) batch(f sobek.FunctionCall) sobek.Value {
 	k.fly(jobs)
 	for i := range jobs {
 		if j := &jobs[i]; j.err != nil {
-			c.settleFailure(&j.call, j.err)
+			c.settleFailure(j.call, j.err)
 		}
 	}
 	rt := c.vu.Runtime
@@ -83,7 +83,7 @@ func (c *client) entry(j *job, key string, v sobek.Value) {
 	j.key, j.resp = key, &response{c: c}
 	method, target, body, params, err := c.entryParts(key, v)
 	if err == nil {
-		err = c.parse(&j.call, method, target, body, params)
+		j.call, err = c.prepare(method, target, body, params)
 	}
 	if err == nil {
 		return
@@ -167,7 +167,7 @@ func (q *queue) work(k *carrier, jobs []job) {
 			return
 		}
 		j := &jobs[i]
-		j.err = k.run(&j.call, j.resp)
+		j.err = k.run(j.call, j.resp)
 		q.done(i)
 	}
 }
@@ -178,8 +178,8 @@ func (q *queue) next() (int, bool) {
 	defer q.mu.Unlock()
 	for len(q.waiting) > 0 {
 		for at, i := range q.waiting {
-			host := q.jobs[i].call.target.url.Host
 			if q.hosts != nil {
+				host := q.jobs[i].call.target.url.Host
 				if q.hosts[host] >= q.perHost {
 					continue
 				}

@@ -31,12 +31,13 @@ func (c *client) parseBody(q *call, v sobek.Value) (contentType string, err erro
 	if !ok {
 		return "", fmt.Errorf("unknown request body type %s", goType(v))
 	}
+	if o.ClassName() == "String" {
+		q.body = []byte(o.String())
+		return "", nil
+	}
 	switch x := o.Export().(type) {
 	case sobek.ArrayBuffer:
 		q.body = bytes.Clone(x.Bytes())
-		return "", nil
-	case string:
-		q.body = []byte(x)
 		return "", nil
 	case []any:
 		return "", fmt.Errorf("unknown request body type %T", x)
@@ -110,8 +111,8 @@ func (c *client) formText(key string, v sobek.Value) string {
 		return ""
 	}
 	if o, ok := v.(*sobek.Object); ok {
-		if s, ok := o.Export().(string); ok {
-			return s
+		if o.ClassName() == "String" {
+			return o.String()
 		}
 		c.vu.Test.Log.Warn(fmt.Sprintf("cannot urlencode a nested value of the key %q: only text, numbers, booleans and lists of them can be in a form", key))
 		return ""

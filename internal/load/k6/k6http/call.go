@@ -32,8 +32,9 @@ func (c *client) send(method string, target, body, params sobek.Value) sobek.Val
 	if c.vu.Phase == scope.Init {
 		c.throw(errInitRequest)
 	}
-	q, r := &call{}, &response{c: c}
-	if err := c.parse(q, method, target, body, params); err != nil {
+	r := &response{c: c}
+	q, err := c.prepare(method, target, body, params)
+	if err != nil {
 		if c.shared.throw {
 			c.throw(err)
 		}
@@ -47,6 +48,26 @@ func (c *client) send(method string, target, body, params sobek.Value) sobek.Val
 		c.settleFailure(q, err)
 	}
 	return c.vu.Runtime.NewDynamicObject(r)
+}
+
+// prepare is parse, which it need not repeat for a bare request that is like the last one to that URL: a call never
+// changes, so responses may share it.
+func (c *client) prepare(method string, target, body, params sobek.Value) (*call, error) {
+	bare := nothing(body) && nothing(params) && target != nil && isString(target)
+	if bare {
+		s := c.slotFor(target.String())
+		if q := s.call; q != nil && q.method == method && q.base == c.vu.Tags && q.callback == c.callback && q.jar == c.currentJar() {
+			return q, nil
+		}
+	}
+	q := &call{}
+	if err := c.parse(q, method, target, body, params); err != nil {
+		return nil, err
+	}
+	if s := c.slotOf(q.target); bare && s != nil && q.wire.Prepare() == nil {
+		s.call = q
+	}
+	return q, nil
 }
 
 // settleFailure throws what the script wants thrown, and tells the log of the rest.

@@ -25,7 +25,6 @@ type client struct {
 
 	slots   [8]slot // what the last URLs have led to; a call site in a loop finds its own again
 	methods methods
-	parser  sobek.Callable // JSON.parse
 }
 
 // slot remembers a URL and the series that its last request was counted under.
@@ -33,6 +32,7 @@ type slot struct {
 	raw    string
 	target *target
 	known  *known
+	call   *call // the last one without body and params
 }
 
 // shared is what all virtual users of the test share; it is safe for concurrent use.
@@ -127,16 +127,18 @@ func (c *client) connect() *httpc.Client {
 	return c.http
 }
 
-// target returns the URL that raw spells, from the virtual user's own few slots where it can.
-func (c *client) target(raw string) *target {
+// slotFor returns the slot of the URL that raw spells.
+func (c *client) slotFor(raw string) *slot {
 	h := maphash.String(c.shared.targets.seed, raw)
 	s := &c.slots[h>>32%uint64(len(c.slots))]
 	if s.target == nil || s.raw != raw {
 		t := c.shared.targets.get(raw, h)
 		*s = slot{raw: t.raw, target: t}
 	}
-	return s.target
+	return s
 }
+
+func (c *client) target(raw string) *target { return c.slotFor(raw).target }
 
 // slotOf returns the slot that holds the target, or nil.
 func (c *client) slotOf(t *target) *slot {

@@ -20,22 +20,24 @@ type carrier struct {
 	shard  uint32
 	open   bool
 	late   float64
+	meta   map[string]string
 	slot   *slot // nil off the virtual user's goroutine
 }
 
 func (c *client) carrier() carrier {
-	return carrier{shared: c.shared, http: c.connect(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late}
+	return carrier{shared: c.shared, http: c.connect(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late, meta: c.vu.Metadata}
 }
 
 // hop is one exchange of a call.
 type hop struct {
-	method string
-	target *target
-	header []httpc.Field
-	host   string
-	body   []byte
-	first  bool
-	login  bool // a 401 here asks for credentials that we have
+	method  string
+	target  *target
+	header  []httpc.Field
+	host    string
+	body    []byte
+	first   bool
+	changed bool // it is not what the call's own request says: credentials were added
+	login   bool // a 401 here asks for credentials that we have
 }
 
 // run sends the call and follows where it leads. The error has been counted and is in r as well.
@@ -73,25 +75,26 @@ func (k *carrier) exchange(q *call, h *hop, r *response, deadline *time.Time) er
 		}
 	}
 	r.reset(h)
-	req := httpc.Request{Method: h.method, URL: h.target.wire, Host: h.host, Header: h.header, Body: h.body, Timeout: q.timeout, Discard: q.kind == none}
-	if line, sent := q.cookieHeader(h.target, h.first); line != "" {
-		req.Header = append(req.Header[:len(req.Header):len(req.Header)], httpc.Field{Name: "Cookie", Value: line})
+	req := &q.wire
+	if line, sent := q.cookieHeader(h.target, h.first); line != "" || !h.first || h.changed || !deadline.IsZero() {
+		req = &httpc.Request{Method: h.method, URL: h.target.wire, Host: h.host, Header: h.header, Body: h.body,
+			Timeout: q.timeout, Deadline: *deadline, Discard: q.kind == none}
+		if line != "" {
+			req.Header = append(req.Header[:len(req.Header):len(req.Header)], httpc.Field{Name: "Cookie", Value: line})
+		}
 		if h.first {
 			r.sentCookie, r.sentCookies = line, sent
 		}
 	}
-	if !deadline.IsZero() {
-		req.Deadline, req.Timeout = *deadline, max(q.timeout, 0)
-	}
 	if s.debug != "" {
-		s.dumpRequest(h, &req)
+		s.dumpRequest(h, req)
 	}
 	var err error
 	if req.Timeout <= 0 {
 		err = errTimeout
 	}
 	if err == nil {
-		err = k.http.Do(&req, &r.wire)
+		err = k.http.Do(req, &r.wire)
 		if deadline.IsZero() {
 			*deadline = r.wire.Times.Start.Add(q.timeout) // the whole chain must end by then
 		}
@@ -174,7 +177,7 @@ func (k *carrier) count(q *call, h *hop, r *response) {
 	t := meterTimes{End: r.end, Duration: r.times.duration, Blocked: r.times.blocked, Connecting: r.times.connecting,
 		TLS: r.times.tls, Sending: r.times.sending, Waiting: r.times.waiting, Receiving: r.times.receiving,
 		Failed: failed, HasFailed: q.callback != nil, Open: k.open, Late: k.late}
-	k.shared.test.Meter.AddRequest(k.shard, k.series(&l), &t, q.meta)
+	k.shared.test.Meter.AddRequest(k.shard, k.series(&l), &t, k.meta)
 }
 
 // failed notes an error that no exchange has counted.

@@ -89,10 +89,7 @@ func (c *client) parsed(found gjson.Result) sobek.Value {
 
 // parseJSON is JSON.parse with k6's words for what is wrong.
 func (c *client) parseJSON(text string) (sobek.Value, error) {
-	if c.parser == nil {
-		c.parser, _ = sobek.AssertFunction(c.vu.Runtime.GlobalObject().Get("JSON").ToObject(c.vu.Runtime).Get("parse"))
-	}
-	v, err := c.parser(sobek.Undefined(), c.vu.Runtime.ToValue(text))
+	v, err := readJSON(c.vu.Runtime, text)
 	if err == nil {
 		return v, nil
 	}

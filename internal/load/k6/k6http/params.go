@@ -33,7 +33,6 @@ type call struct {
 	name     string // the tags name and url, where named
 	named    bool
 	base     *metric.TagSet
-	meta     map[string]string
 	callback *statuses // nil: responses are not judged
 
 	header  []httpc.Field // canonical names; no Cookie, no Host
@@ -54,6 +53,7 @@ type call struct {
 	limited   bool // the script has said how many redirects it wants
 	throw     bool
 	kind      kind
+	wire      httpc.Request // the first hop, as long as no cookie goes with it
 }
 
 type paramCookie struct {
@@ -71,7 +71,7 @@ const (
 func (c *client) parse(q *call, method string, target, body, params sobek.Value) error {
 	s := c.shared
 	*q = call{
-		method: method, base: c.vu.Tags, meta: c.vu.Metadata, callback: c.callback, jar: c.currentJar(),
+		method: method, base: c.vu.Tags, callback: c.callback, jar: c.currentJar(),
 		timeout: defaultTimeout, redirects: s.redirects, limited: s.redirectsSet, throw: s.throw, kind: s.kind,
 	}
 	if err := c.parseURL(q, target); err != nil {
@@ -98,6 +98,7 @@ func (c *client) parse(q *call, method string, target, body, params sobek.Value)
 		q.header = append(q.header, httpc.Field{Name: "Content-Type", Value: form})
 	}
 	c.finishHeader(q)
+	q.wire = httpc.Request{Method: q.method, URL: q.target.wire, Host: q.host, Header: q.header, Body: q.body, Timeout: q.timeout, Discard: q.kind == none}
 	return nil
 }
 
@@ -122,11 +123,9 @@ func (c *client) parseURL(q *call, v sobek.Value) error {
 		var u *urlValue
 		if o, ok := v.(*sobek.Object); ok {
 			u, _ = o.Export().(*urlValue)
-			if u == nil {
-				if str, ok := o.Export().(string); ok { // new String(...)
-					q.target = c.target(str)
-					break
-				}
+			if u == nil && o.ClassName() == "String" {
+				q.target = c.target(o.String())
+				break
 			}
 		}
 		if u == nil {
@@ -146,62 +145,68 @@ func isString(v sobek.Value) bool {
 	return ok
 }
 
-// parseParams reads a params object in the order of its keys; what it does not know it leaves alone.
+// parseParams reads a params object. It asks for each name that it knows, for a list of the keys that are there costs
+// more; what it does not know it leaves alone.
 func (c *client) parseParams(q *call, params *sobek.Object) error {
 	rt := c.vu.Runtime
-	for _, key := range params.Keys() {
-		v := params.Get(key)
-		switch key {
-		case "headers":
-			if !nothing(v) {
-				q.addHeaders(v.ToObject(rt))
-			}
-		case "cookies":
-			if !nothing(v) {
-				q.addCookies(rt, v.ToObject(rt))
-			}
-		case "tags":
-			if !nothing(v) {
-				if err := c.addTags(q, v.ToObject(rt)); err != nil {
-					return err
-				}
-			}
-		case "jar":
-			if j, ok := JarOf(v); ok {
-				q.jar = j
-			}
-		case "compression":
-			q.encodings = v.String()
-		case "redirects":
-			q.redirects, q.limited = int(max(v.ToInteger(), 0)), true
-		case "auth":
-			q.auth = v.String()
-		case "timeout":
-			d, err := duration(v)
-			if err != nil {
-				return fmt.Errorf("invalid timeout value: %w", err)
-			}
-			q.timeout = d
-		case "throw":
-			q.throw = v.ToBoolean()
-		case "responseType":
-			switch name := v.String(); name {
-			case "text":
-				q.kind = text
-			case "binary":
-				q.kind = binary
-			case "none":
-				q.kind = none
-			default:
-				return fmt.Errorf("%s does not belong to ResponseType values", name)
-			}
-		case "responseCallback":
-			s, ok := callbackOf(v)
-			if !ok {
-				return errors.New("unsupported responseCallback")
-			}
-			q.callback = s
+	if v := params.Get("headers"); !nothing(v) {
+		q.addHeaders(v.ToObject(rt))
+	}
+	if v := params.Get("cookies"); !nothing(v) {
+		q.addCookies(rt, v.ToObject(rt))
+	}
+	if v := params.Get("tags"); !nothing(v) {
+		if err := c.addTags(q, v.ToObject(rt)); err != nil {
+			return err
 		}
+	}
+	if j, ok := JarOf(params.Get("jar")); ok {
+		q.jar = j
+	}
+	if v := params.Get("compression"); v != nil {
+		q.encodings = v.String()
+	}
+	if v := params.Get("redirects"); v != nil {
+		q.redirects, q.limited = int(max(v.ToInteger(), 0)), true
+	}
+	if v := params.Get("auth"); v != nil {
+		q.auth = v.String()
+	}
+	if v := params.Get("timeout"); v != nil {
+		d, err := duration(v)
+		if err != nil {
+			return fmt.Errorf("invalid timeout value: %w", err)
+		}
+		q.timeout = d
+	}
+	if v := params.Get("throw"); v != nil {
+		q.throw = v.ToBoolean()
+	}
+	if v := params.Get("responseType"); v != nil {
+		if err := q.setKind(v.String()); err != nil {
+			return err
+		}
+	}
+	if v := params.Get("responseCallback"); v != nil {
+		s, ok := callbackOf(v)
+		if !ok {
+			return errors.New("unsupported responseCallback")
+		}
+		q.callback = s
+	}
+	return nil
+}
+
+func (q *call) setKind(name string) error {
+	switch name {
+	case "text":
+		q.kind = text
+	case "binary":
+		q.kind = binary
+	case "none":
+		q.kind = none
+	default:
+		return fmt.Errorf("%s does not belong to ResponseType values", name)
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -47,9 +45,12 @@ type VU struct {
 	Scenario  *Scenario
 	// IterationInScenario is exec.vu.iterationInScenario: of this VU in the current scenario.
 	IterationInScenario                  int64
-	IterationInInstance, IterationInTest int64             // exec.scenario.iterationInInstance, .iterationInTest
-	Env                                  map[string]string // what __ENV is made of
-	envMade                              bool
+	IterationInInstance, IterationInTest int64         // exec.scenario.iterationInInstance, .iterationInTest
+	Env                                  *Env          // what __ENV begins as; nil: empty
+	env                                  *sobek.Object // __ENV; nil until it is first read
+
+	// OpenFile is the script's open(); nil where there are no files.
+	OpenFile func(sobek.FunctionCall) sobek.Value
 
 	// Tags are what every sample gets now: run tags, scenario, group, and what the script set. BaseTags are those that
 	// the current iteration began with.
@@ -87,24 +88,6 @@ type VU struct {
 // ErrAborted is what exec.test.abort() interrupts its runtime with, after it has told Test.Abort: nothing of the script
 // runs any more, and it cannot be caught.
 var ErrAborted = errors.New("test aborted")
-
-// EnvObject makes the object that is __ENV from now on.
-func (vu *VU) EnvObject() *sobek.Object {
-	vu.envMade = true
-	o := vu.Runtime.NewObject()
-	for _, k := range slices.Sorted(maps.Keys(vu.Env)) {
-		_ = o.Set(k, vu.Env[k]) // a plain object refuses no string
-	}
-	return o
-}
-
-// SetEnv replaces __ENV. env is not changed, so virtual users may share it.
-func (vu *VU) SetEnv(env map[string]string) {
-	vu.Env = env
-	if vu.envMade {
-		_ = vu.Runtime.Set("__ENV", vu.EnvObject()) // a global that is ours
-	}
-}
 
 // Sleep waits for d, or until Context ends.
 func (vu *VU) Sleep(d time.Duration) {

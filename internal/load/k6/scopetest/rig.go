@@ -73,12 +73,16 @@ func (r *Rig) Run(src string) string {
 		return err
 	})
 	if err != nil {
-		return "threw " + strings.SplitN(err.Error(), " at ", 2)[0]
+		text := err.Error()
+		if i := strings.LastIndex(text, " at "); i > 0 {
+			text = text[:i] // without the place
+		}
+		return "threw " + text
 	}
 	if v == nil || sobek.IsUndefined(v) {
 		return "undefined"
 	}
-	text, err := json.Marshal(v)
+	text, err := js.Stringify(r.Runtime, v)
 	if err != nil {
 		r.T.Fatal(err)
 	}

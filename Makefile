@@ -1,0 +1,61 @@
+# Needs Go alone, except where a target says otherwise. `make demo` and `make test` are the two to know.
+GO ?= go
+export CGO_ENABLED ?= 0
+
+.PHONY: build demo test race vet lint compat nginx bench fuzz soak cross qemu zoslint clean
+
+build: ## the binary, ./throng
+	$(GO) build -trimpath -o throng ./cmd/throng
+
+demo: build ## an example test against a built-in server; no network
+	./throng demo
+
+test: build ## every test; compat needs python3, test/nginx needs nginx: without them they are skipped, and say so
+	THRONG_BIN=$(CURDIR)/throng $(GO) test -timeout 20m ./...
+
+race: ## the packages under the race detector (needs cgo and a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
+
+vet:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+lint: vet ## golangci-lint, installed when it is missing
+	@command -v golangci-lint >/dev/null || $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest
+	PATH="$$PATH:$$($(GO) env GOPATH)/bin" golangci-lint run
+
+COMPAT ?=
+compat: build ## the k6 cases; COMPAT='http-*' chooses (needs python3)
+	THRONG_BIN=$(CURDIR)/throng COMPAT='$(COMPAT)' $(GO) test -count=1 -v -timeout 20m ./test/compat
+
+nginx: build ## our counts against a real server's log (needs nginx)
+	THRONG_BIN=$(CURDIR)/throng $(GO) test -count=1 -v ./test/nginx
+
+ROUNDS ?= 3
+bench: build ## the speed comparison with the peers that are installed (needs python3, /usr/bin/time, taskset)
+	bench/run --bin ./throng --peer k6 --peer wrk --peer hey --rounds $(ROUNDS)
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
+	  for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | sed 's/func //'); do \
+	    echo "--- $$package $$target"; $(GO) test ./$$package -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME); \
+	  done; \
+	done
+
+SOAK ?= 10m
+soak: build ## one long run; memory must not grow
+	THRONG_BIN=$(CURDIR)/throng THRONG_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run TestSoak ./test/scenario
+
+cross: ## the binary for every promised system, into dist/
+	tools/cross
+
+qemu: build ## an example on s390x (needs qemu-user-static)
+	test -x dist/throng-linux-s390x || tools/cross linux/s390x
+	tools/qemu
+
+zoslint: ## build constraints of the whole dependency tree for z/OS
+	$(GO) run ./tools/zoslint -known tools/zoslint/known.txt
+
+clean:
+	rm -rf throng dist

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"context"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+// The garbage collector is given room by what it costs, not by a share of the heap. A cycle costs in proportion to what
+// is alive, so a small heap with much garbage (few VUs, many requests) does best with several times its size, and a large
+// one with little garbage (many VUs that mostly wait) needs next to nothing. See docs/decisions/0006-memory.md.
+const (
+	gcShare     = 0.02    // of one processor's time for the collector
+	gcSpeed     = 1 << 30 // bytes that it marks in a second, measured on the reference machine
+	leastRoom   = 4 << 20
+	mostRoom    = 96 << 20
+	beforeRun   = 50 // percent, while the virtual users are made: nothing is garbage yet
+	collectTick = 250 * time.Millisecond
+)
+
+// gcPercent is the GOGC that spends gcShare on the collector, when live bytes are alive and garbage bytes a second are
+// made. It is at least 10 and at most 3000.
+func gcPercent(live, garbage float64) int {
+	room := live / gcSpeed * garbage / gcShare
+	room = min(max(room, leastRoom), mostRoom)
+	return int(min(max(100*room/max(live, 1), 10), 3000))
+}
+
+// tuneCollector sets the collector's pace until ctx is done. A user who has set GOGC is left in peace.
+func (g *global) tuneCollector(ctx context.Context) {
+	if _, set := g.Lookup("GOGC"); set {
+		return
+	}
+	percent := beforeRun
+	defer debug.SetGCPercent(debug.SetGCPercent(percent))
+	tick := time.NewTicker(collectTick)
+	defer tick.Stop()
+	read := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(read)
+	last, at := read[1].Value.Uint64(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			metrics.Read(read)
+			made := read[1].Value.Uint64()
+			rate := float64(made-last) / now.Sub(at).Seconds()
+			last, at = made, now
+			// Changing it stops the world for a moment, so not for a trifle.
+			if p := gcPercent(float64(read[0].Value.Uint64()), rate); p > percent*5/4 || p < percent*3/4 {
+				debug.SetGCPercent(p)
+				percent = p
+			}
+		}
+	}
+}

@@ -1,1 +1,0 @@
-for p in "http://$PROXY407" "http://$CLOSED" "http://$RESET" "socks5://$CLOSED" "socks5://$RESET" "https://$SLOWTLS" "http://$STALL" "ftp://$STALL"; do echo "== $p"; PROXY=$p ./pt -test.run Probe -test.v | grep -v "^="; done

@@ -1,0 +1,94 @@
+package scope
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/grafana/sobek"
+)
+
+// Env is what __ENV begins as: made once, shared by all virtual users, never changed.
+type Env struct {
+	names  []string // sorted
+	values map[string]sobek.Value
+}
+
+// NewEnv returns the environment with these variables.
+func NewEnv(vars map[string]string) *Env {
+	rt := sobek.New() // strings belong to no runtime
+	e := &Env{names: slices.Sorted(maps.Keys(vars)), values: make(map[string]sobek.Value, len(vars))}
+	for k, v := range vars {
+		e.values[k] = rt.ToValue(v)
+	}
+	return e
+}
+
+// With returns the environment with vars laid over it.
+func (e *Env) With(vars map[string]string) *Env {
+	if len(vars) == 0 {
+		return e
+	}
+	o := NewEnv(vars)
+	for k, v := range e.values {
+		if _, ok := o.values[k]; !ok {
+			o.values[k] = v
+		}
+	}
+	o.names = slices.Sorted(maps.Keys(o.values))
+	return o
+}
+
+// EnvObject is __ENV: an object that weighs next to nothing until the script writes to it.
+func (vu *VU) EnvObject() *sobek.Object {
+	if vu.env == nil {
+		vu.env = vu.Runtime.NewDynamicObject(&envObject{vu: vu, base: vu.Env})
+	}
+	return vu.env
+}
+
+// SetEnv replaces __ENV.
+func (vu *VU) SetEnv(env *Env) { vu.Env, vu.env = env, nil }
+
+type envObject struct {
+	vu   *VU
+	base *Env
+	own  *sobek.Object // what the script wrote, over a copy of base; nil until it does
+}
+
+func (e *envObject) Get(key string) sobek.Value {
+	if e.own != nil {
+		return e.own.Get(key)
+	}
+	if e.base == nil {
+		return nil
+	}
+	return e.base.values[key]
+}
+
+func (e *envObject) Set(key string, v sobek.Value) bool { return e.copied().Set(key, v) == nil }
+
+func (e *envObject) Delete(key string) bool { return e.copied().Delete(key) == nil }
+
+func (e *envObject) Has(key string) bool { return e.Get(key) != nil }
+
+func (e *envObject) Keys() []string {
+	if e.own != nil {
+		return e.own.Keys()
+	}
+	if e.base == nil {
+		return nil
+	}
+	return e.base.names
+}
+
+func (e *envObject) copied() *sobek.Object {
+	if e.own == nil {
+		e.own = e.vu.Runtime.NewObject()
+		if e.base != nil {
+			for _, k := range e.base.names {
+				_ = e.own.Set(k, e.base.values[k]) // a plain object refuses nothing
+			}
+		}
+	}
+	return e.own
+}
