@@ -32,7 +32,7 @@ var floors = []struct {
 	{"2 engines: files become programs; what a module may touch", []string{"load/script", "load/k6/scope", "grid/conductor"}},
 	{"2 engines: help for the modules' tests, and what modules share", []string{"load/k6/scopetest", "load/k6/k6timers", "load/k6/k6html"}},
 	{"2 engines: the modules", []string{"load/k6/"}},
-	{"2 engines: the table of modules, one virtual user", []string{"load/k6", "load/vu"}},
+	{"2 engines: the table of modules, what needs no import, one virtual user", []string{"load/k6", "load/k6/global", "load/vu"}},
 	{"2 engines: the story of a run", []string{"load/scheduler"}},
 	{"3 faces: what outputs share; helpers that know no run", []string{"view/output/stream", "demo", "doctor"}},
 	{"3 faces: the outputs", []string{"view/output/"}},

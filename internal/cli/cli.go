@@ -159,6 +159,8 @@ func newRoot(g *global) *cobra.Command {
 	f.BoolVar(&g.noColor, "no-color", false, "no colours")
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "no progress")
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "log debug messages too")
+	f.StringVarP(&g.address, "address", "a", "", "serve k6's REST API at this address, such as localhost:6565 (default: no REST API)")
+	f.BoolVar(&g.profiling, "profiling-enabled", false, "serve Go's profiles under /debug/pprof/ of the REST API")
 	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newVersion(g))
 	return root
 }

@@ -56,6 +56,7 @@ type session struct {
 	runner  *scheduler.Scheduler
 	outputs []output.Output
 	display viewterm.Display
+	hangUp  func() // ends the REST API; safe to call at any time
 
 	mu    sync.Mutex // guards what follows, which the display reads
 	stage string
@@ -63,7 +64,7 @@ type session struct {
 }
 
 func (g *global) runTest(ctx context.Context, t *test) error {
-	s := &session{global: g, test: t}
+	s := &session{global: g, test: t, hangUp: func() {}}
 	ctx, stop := s.signals(ctx)
 	defer stop()
 	console, closeConsole, err := s.consoleLog()
@@ -86,6 +87,7 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 	defer stopTuning()
 	s.display = viewterm.Display{Out: g.Stdout, Screen: g.screen, Colour: g.color(g.Stdout), Quiet: g.quiet}
 	out := s.conduct(ctx)
+	defer s.hangUp()
 	if !out.Measured {
 		return out.Err
 	}
@@ -102,6 +104,8 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 	showing, stopShowing := context.WithCancel(context.Background())
 	c := conductor.New(conductor.Config{
 		Runners: []run.Runner{s.runner},
+		Paused:  s.askedToPause(),
+		Shared:  s.runner.SetSetupData,
 		Ready: func(r run.Ready) error {
 			s.mu.Lock()
 			s.ready = r
@@ -124,7 +128,14 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 		},
 		Warn: func(m string) { s.log.Warn(m) },
 	})
+	hangUp, err := s.serveAPI(c)
+	if err != nil {
+		stopShowing()
+		return conductor.Outcome{Err: err}
+	}
+	s.hangUp = hangUp
 	out := c.Run(ctx)
+	s.linger(ctx, out)
 	stopShowing()
 	beside.Wait()
 	for _, o := range s.outputs {

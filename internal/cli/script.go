@@ -91,7 +91,7 @@ func (g *global) load(f *testFlags, arg string) (*test, error) {
 	}
 	modules := k6.Modules()
 	t.program, err = t.script.Compile(js.CompileOptions{
-		CompatibilityMode: t.runtime.CompatibilityMode, Log: g.log,
+		CompatibilityMode: t.runtime.CompatibilityMode, Log: g.log, Fixed: []string{"__ENV", "__VU"},
 		IsNative: func(name string) bool { return modules[name] != nil || name == "k6" || strings.HasPrefix(name, "k6/") },
 	})
 	return t, err

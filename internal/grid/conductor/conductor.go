@@ -31,6 +31,10 @@ type Config struct {
 	Tick func(elapsed time.Duration, snap metric.Snapshot)
 	// Stage is told the name of what goes on beside the scenarios: setup(), teardown(); "" when it is over.
 	Stage func(name string)
+	// Paused is what is known about options.paused before the script was read.
+	Paused bool
+	// Shared is told of setup data that was replaced by SetSetupData, which may be called while the scenarios run.
+	Shared func(setup []byte)
 	// Warn is told what a user should know.
 	Warn func(message string)
 }
@@ -53,8 +57,7 @@ type Conductor struct {
 	cfg   Config
 	tally *tally.Tally
 	ready run.Ready
-
-	begun time.Time // when setup began: k6 counts rates from here
+	state *state
 	lags  lags
 }
 
@@ -63,21 +66,31 @@ func New(cfg Config) *Conductor {
 	if cfg.Every == 0 {
 		cfg.Every = time.Second
 	}
-	return &Conductor{cfg: cfg, tally: tally.New()}
+	return &Conductor{cfg: cfg, tally: tally.New(), state: newState(cfg.Paused)}
 }
 
 // Run conducts the run to its end. Cancelling ctx, with a cause that says why, ends it early; teardown is still called
 // and the Outcome holds what was measured so far.
 func (c *Conductor) Run(ctx context.Context) Outcome {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.state.stopping, func() { cancel(context.Cause(c.state.stopping)) })()
+	c.state.mu.Lock()
+	c.state.ctx, c.state.phase = ctx, InitVUs
+	c.state.mu.Unlock()
 	if err := c.init(ctx); err != nil {
 		return Outcome{Ready: c.ready, Err: err}
 	}
-	setup, err := c.measured(ctx)
+	err := c.hold(ctx)
+	if err == nil {
+		err = c.measured(ctx)
+	}
 	c.collect()
-	out := Outcome{Ready: c.ready, Snapshot: c.tally.Total(), Elapsed: c.elapsed(), SetupData: setup, Measured: true}
+	out := Outcome{Ready: c.ready, Snapshot: c.tally.Total(), Elapsed: c.elapsed(), SetupData: c.SetupData(), Measured: true}
 	out.Verdicts = c.ready.Thresholds.Judge(out.Snapshot, out.Elapsed, true)
 	c.lags.note(out.Elapsed, out.Snapshot)
 	out.Err = c.verdict(err, out.Verdicts)
+	c.finish(out, err != nil)
 	if s := c.lags.String(); s != "" {
 		c.warn(s)
 	}
@@ -102,32 +115,38 @@ func (c *Conductor) init(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.state.mu.Lock()
+	c.state.isReady, c.state.phase = true, InitDone
+	c.state.mu.Unlock()
 	return c.cfg.Ready(c.ready)
 }
 
 // measured runs setup, the scenarios and teardown.
-func (c *Conductor) measured(ctx context.Context) (setup []byte, err error) {
-	c.begun = time.Now()
+func (c *Conductor) measured(ctx context.Context) (err error) {
 	first := c.cfg.Runners[0]
 	if c.ready.HasSetup && !c.ready.Options.NoSetup.Or(false) {
+		c.enter(Setup)
 		c.stage("setup()")
-		setup, err = first.Setup(ctx)
+		setup, err := first.Setup(ctx)
 		c.stage("")
 		if err != nil {
-			return nil, err
+			return err
 		}
+		c.SetSetupData(setup)
 	}
-	err = c.scenarios(ctx, setup)
+	c.enter(Running)
+	err = c.scenarios(ctx, c.SetupData())
 	if c.ready.HasTeardown && !c.ready.Options.NoTeardown.Or(false) {
 		// A run that was told to end still cleans up after itself; only a second signal, which ends the process, does not wait.
+		c.enter(Teardown)
 		c.stage("teardown()")
-		terr := first.Teardown(context.WithoutCancel(ctx), setup)
+		terr := first.Teardown(context.WithoutCancel(ctx), c.SetupData())
 		c.stage("")
 		if err == nil {
 			err = terr
 		}
 	}
-	return setup, err
+	return err
 }
 
 func (c *Conductor) scenarios(ctx context.Context, setup []byte) error {
@@ -168,7 +187,9 @@ func (c *Conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 		if n%2 != 0 {
 			continue
 		}
-		if v := c.ready.Thresholds.Judge(snap, c.elapsed(), false); v.Abort {
+		v := c.ready.Thresholds.Judge(snap, c.elapsed(), false)
+		c.judged(v)
+		if v.Abort {
 			abort(fault.New(fault.ThresholdsFailed, fmt.Errorf("thresholds on metrics '%s' were crossed; at least one has abortOnFail enabled, stopping test prematurely", strings.Join(v.Crossed(), ", "))))
 		}
 	}
@@ -179,8 +200,6 @@ func (c *Conductor) collect() {
 		c.tally.Add(fmt.Sprint(i), r.Snapshot(), time.Now())
 	}
 }
-
-func (c *Conductor) elapsed() time.Duration { return time.Since(c.begun) }
 
 func (c *Conductor) stage(name string) {
 	if c.cfg.Stage != nil {

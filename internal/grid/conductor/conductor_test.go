@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ import (
 
 // runner is a stand-in that takes ten seconds of a bubble's time and counts one iteration each 100 ms.
 type runner struct {
-	begun    time.Time
+	begun    atomic.Pointer[time.Time]
 	called   []string
 	setupErr error
 	failed   bool
@@ -42,7 +43,8 @@ func (r *runner) Setup(context.Context) ([]byte, error) {
 }
 
 func (r *runner) Run(ctx context.Context, data []byte) error {
-	r.begun = time.Now()
+	now := time.Now()
+	r.begun.Store(&now)
 	r.called = append(r.called, "run "+string(data))
 	select {
 	case <-time.After(10 * time.Second):
@@ -60,11 +62,12 @@ func (r *runner) Teardown(ctx context.Context, data []byte) error {
 func (r *runner) Summary(context.Context, []byte) (map[string][]byte, error) { return nil, nil }
 
 func (r *runner) Snapshot() metric.Snapshot {
-	if r.begun.IsZero() {
+	begun := r.begun.Load()
+	if begun == nil {
 		return metric.Snapshot{}
 	}
-	n := int64(time.Since(r.begun) / (100 * time.Millisecond))
-	s := metric.Snapshot{Seq: uint64(time.Since(r.begun)) + 1, Load: metric.Load{Iterations: n}, Series: []metric.Series{{
+	n := int64(time.Since(*begun) / (100 * time.Millisecond))
+	s := metric.Snapshot{Seq: uint64(time.Since(*begun)) + 1, Load: metric.Load{Iterations: n}, Series: []metric.Series{{
 		Selector: metric.Selector{Metric: "iterations"}, Kind: metric.Counter, Sum: float64(n), Count: n,
 	}}}
 	if r.drops && n > 20 {

@@ -9,7 +9,6 @@ const bufferSize = 8 << 10
 type buffer struct {
 	b    []byte
 	r, w int
-	x    exchange // of which there is one per buffer; here it need not be allocated
 }
 
 // fill reads more behind what is there; it makes room first, up to limit bytes in all.
@@ -50,6 +49,6 @@ func (s *Shared) give(b *buffer) {
 	if cap(b.b) > 64<<10 {
 		return
 	}
-	b.r, b.w, b.x = 0, 0, exchange{}
+	b.r, b.w = 0, 0
 	s.buffers.Put(b)
 }

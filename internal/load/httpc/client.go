@@ -54,24 +54,27 @@ func (c *Client) do(req *Request, resp *Response, start time.Time) error {
 		resp.Times.End = start
 		return err
 	}
-	b := c.s.take()
-	defer c.s.give(b)
 	closing := req.Close || c.s.cfg.NoConnectionReuse
 	for {
-		b.r, b.w = 0, 0
-		msg, rest, err := req.appendMessage(b.b[:0], to, closing)
-		b.b = msg[:cap(msg)]
-		if err != nil {
-			resp.Times.End = time.Now()
-			return err
-		}
 		cn, err := c.acquire(req, to, start)
 		if err != nil {
 			return err
 		}
+		b, msg, rest, err := c.message(req, to, closing)
+		if err != nil {
+			if cn != nil {
+				c.release(cn, true, start)
+			}
+			resp.Times.End = time.Now()
+			return err
+		}
 		if cn == nil {
+			c.s.give(b) // connecting takes time, and a thousand others may be connecting too
 			if cn, err = c.dial(to, deadline, &resp.Times); err != nil {
 				resp.Times.End = time.Now()
+				return err
+			}
+			if b, msg, rest, err = c.message(req, to, closing); err != nil {
 				return err
 			}
 		} else {
@@ -79,10 +82,11 @@ func (c *Client) do(req *Request, resp *Response, start time.Time) error {
 		}
 		var again bool
 		if cn.h2 != nil {
+			c.s.give(b)
 			again, err = cn.exchange2(c, req, resp, deadline)
 		} else {
-			b.x = exchange{cn: cn, req: req, resp: resp, b: b, closing: closing}
-			again, err = b.x.do(c, msg, rest, deadline)
+			cn.x = exchange{cn: cn, req: req, resp: resp, b: b, closing: closing}
+			again, err = cn.x.do(c, msg, rest, deadline)
 		}
 		if again && c.mayRetry(deadline) {
 			t := Times{Start: start}
@@ -92,6 +96,18 @@ func (c *Client) do(req *Request, resp *Response, start time.Time) error {
 		}
 		return err
 	}
+}
+
+// message writes the request into a buffer; rest is what did not fit in.
+func (c *Client) message(req *Request, to *route, closing bool) (b *buffer, msg, rest []byte, err error) {
+	b = c.s.take()
+	msg, rest, err = req.appendMessage(b.b[:0], to, closing)
+	b.b = msg[:cap(msg)]
+	if err != nil {
+		c.s.give(b)
+		return nil, nil, nil, err
+	}
+	return b, msg, rest, nil
 }
 
 // mayRetry says whether a second attempt makes sense.

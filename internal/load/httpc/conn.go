@@ -20,6 +20,7 @@ type conn struct {
 	tls    *tls.ConnectionState
 	h2     *http2.ClientConn // nil: HTTP/1.1
 	remote netip.AddrPort
+	x      exchange // over HTTP/1.1 there is one at a time; here it need not be allocated
 
 	// Guarded by the Client's mutex.
 	busy      bool
@@ -120,7 +121,7 @@ func (c *Client) settle(cn *conn) (*conn, error) {
 // alive tells whether the server has closed an idle connection or sent something nobody asked for. A request that may
 // be sent twice need not ask so soon after the last answer: if the connection is dead after all, it is sent again.
 func (cn *conn) alive(now time.Time, replayable bool) bool {
-	if replayable && now.Sub(cn.idleSince) < 5*time.Millisecond {
+	if replayable && now.Sub(cn.idleSince) < 100*time.Millisecond {
 		return true
 	}
 	return cn.quiet()

@@ -25,6 +25,7 @@ type head struct {
 	codings       int
 	coding        string
 	firstLength   []byte
+	cookies       bool // a Set-Cookie came
 	hasClose      bool
 	hasKeepAlive  bool
 	badTrailerKey string
@@ -71,6 +72,7 @@ func (h *head) read(b *buffer, src io.Reader, resp *Response, method string) err
 	if err := h.fields(resp.Header.raw); err != nil {
 		return err
 	}
+	resp.Header.cookies = h.cookies
 	return h.frame(resp, method)
 }
 
@@ -208,6 +210,8 @@ func malformed(line []byte) error {
 
 func (h *head) note(kind uint8, value []byte) {
 	switch kind {
+	case isSetCookie:
+		h.cookies = true
 	case isConnection:
 		h.hasClose = h.hasClose || hasToken(value, "close")
 		h.hasKeepAlive = h.hasKeepAlive || hasToken(value, "keep-alive")

@@ -10,15 +10,19 @@ import (
 // connection is not shown, as in net/http: Transfer-Encoding, Content-Length and Trailer of a chunked body,
 // Connection when it says close.
 type Header struct {
-	raw    []byte // lines with folds undone, each ended by \n
-	hide   uint16 // 1<<kind of special fields that are not shown
-	single bool   // show one Content-Length of several equal ones
-	folded bool   // raw was rewritten: its lines are trimmed
-	pragma bool   // Pragma: no-cache came without Cache-Control, which net/http then adds
+	raw     []byte // lines with folds undone, each ended by \n
+	hide    uint16 // 1<<kind of special fields that are not shown
+	single  bool   // show one Content-Length of several equal ones
+	folded  bool   // raw was rewritten: its lines are trimmed
+	cookies bool   // a Set-Cookie is among them
+	pragma  bool   // Pragma: no-cache came without Cache-Control, which net/http then adds
 }
 
 // Raw returns the lines as they came, obsolete folds undone. It belongs to the Response.
 func (h Header) Raw() []byte { return h.raw }
+
+// SetsCookies reports whether Values("Set-Cookie") would find anything.
+func (h Header) SetsCookies() bool { return h.cookies }
 
 // Each yields canonical name and value of each field in the order they came.
 func (h Header) Each() iter.Seq2[string, string] {
@@ -104,6 +108,7 @@ func (h Header) Len() int {
 }
 
 func (h *Header) add(name, value string) {
+	h.cookies = h.cookies || special(name) == isSetCookie
 	h.raw = append(h.raw, name...)
 	h.raw = append(h.raw, ": "...)
 	h.raw = append(h.raw, value...)

@@ -28,11 +28,16 @@ func (x *exchange) do(c *Client, msg, rest []byte, deadline time.Time) (again bo
 	cn.w.until(deadline)
 	resp.RemoteAddr, resp.TLS = cn.remote, cn.tls
 	keep, err := x.run(msg, rest)
+	if x.b != nil {
+		cn.s.give(x.b)
+	}
 	if err != nil && cn.w.cut.Load() {
 		err = ErrInterrupted
 	}
+	again = err != nil && resp.Reused && x.mayRepeat(err)
+	*x = exchange{} // before the connection goes to somebody else
 	resp.ConnClosed = !c.release(cn, keep && err == nil, resp.Times.End)
-	return err != nil && resp.Reused && x.mayRepeat(err), err
+	return again, err
 }
 
 // now is the time since the exchange's start. The monotonic clock alone is half the price of time.Now.
@@ -40,7 +45,9 @@ func (x *exchange) now() time.Duration { return time.Since(x.resp.Times.Start) }
 
 func (x *exchange) run(msg, rest []byte) (keep bool, err error) {
 	t := &x.resp.Times
-	t.Blocked = x.now()
+	if !x.resp.Reused { // one that lies ready is there at once: asking the clock would take as long
+		t.Blocked = x.now()
+	}
 	failed := x.send(msg, rest)
 	sent := x.now()
 	if failed != nil && (isDeadline(failed) || x.wrote == 0) {
@@ -72,10 +79,12 @@ func (x *exchange) run(msg, rest []byte) (keep bool, err error) {
 // send writes head and body. A body too large for one write goes on in a goroutine: a server may answer, and stop
 // reading, before it has all of it.
 func (x *exchange) send(msg, rest []byte) (err error) {
-	if x.cn.tls == nil {
-		x.cn.w.yield = true
+	x.cn.w.yield = x.cn.tls == nil
+	if x.cn.tls == nil && x.cn.w.canAwait(x.cn.s) {
+		x.wrote, err = x.cn.w.send(msg)
+	} else {
+		x.wrote, err = x.cn.rw.Write(msg)
 	}
-	x.wrote, err = x.cn.rw.Write(msg)
 	if err == nil && len(rest) > 0 {
 		x.writing = startWriter(x, rest)
 	}
@@ -85,13 +94,13 @@ func (x *exchange) send(msg, rest []byte) (err error) {
 // receive reads the answer. first is when its first byte came, 0 if none did. failed is why the request could not be
 // sent to its end: the server may have said why before it hung up.
 func (x *exchange) receive(failed error) (first time.Duration, keep bool, err error) {
-	b := x.b
-	if _, err := b.fill(x.cn.rw, maxHead); err != nil {
+	if err := x.await(); err != nil {
 		if failed != nil && !isDeadline(err) {
 			err = failed
 		}
 		return 0, false, err
 	}
+	b := x.b
 	x.heard = true
 	first = x.now()
 	h := head{limit: maxHead}
@@ -123,6 +132,17 @@ func (x *exchange) receive(failed error) (first time.Duration, keep bool, err er
 	// Bytes behind the answer are an answer to nothing: the connection cannot be trusted.
 	keep = !h.close && !x.closing && x.resp.Status >= 200 && b.r == b.w && !x.req.asksClose()
 	return first, keep, err
+}
+
+// await reads the first bytes of the answer. Where that is possible, the buffer is of use to others meanwhile.
+func (x *exchange) await() (err error) {
+	if x.cn.tls != nil || x.writing != nil || !x.cn.w.canAwait(x.cn.s) {
+		_, err = x.b.fill(x.cn.rw, maxHead)
+		return err
+	}
+	x.cn.s.give(x.b)
+	x.b, err = x.cn.w.await()
+	return err
 }
 
 // broken is how net/http words what spoils a connection before a head is complete.

@@ -195,6 +195,7 @@ const (
 	isUserAgent
 	isPragma
 	isCacheControl
+	isSetCookie
 )
 
 // special tells which of them a name is, whatever its case.
@@ -209,6 +210,9 @@ func special[T string | []byte](name T) uint8 {
 	case 10:
 		if name[0]|0x20 == 'u' {
 			return when(name, "user-agent", isUserAgent)
+		}
+		if name[0]|0x20 == 's' {
+			return when(name, "set-cookie", isSetCookie)
 		}
 		return when(name, "connection", isConnection)
 	case 13:

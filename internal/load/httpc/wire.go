@@ -16,6 +16,8 @@ type wire struct {
 	sent, received *atomic.Int64
 	yield          bool // before the next read, let others run once: the answer has probably come by then
 
+	awaiter awaiter
+
 	cut  atomic.Bool // interrupted; never undone
 	quit atomic.Bool // given up by its owner; never undone
 

@@ -32,6 +32,8 @@ type Source struct {
 type CompileOptions struct {
 	CompatibilityMode string // "extended" and "base" are the same since k6 1.0, but for the global named global
 	Log               *slog.Logger
+	// Fixed are global names whose values are there before any code runs and stay the same.
+	Fixed []string
 	// StdinPath is the URL path of a script that may be TypeScript though its name does not say so.
 	StdinPath string
 	// IsNative says which specifiers are modules written in Go. With it Compile loads all static imports, without it the

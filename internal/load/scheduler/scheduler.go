@@ -62,10 +62,12 @@ type Scheduler struct {
 	mu           sync.Mutex // guards what follows, which is read at any time
 	executors    []executor.Executor
 	begun, ended time.Time // of the scenarios
+	active       []*guard  // of the phases that go on: setup() and teardown() may be asked for beside the scenarios
 
 	pool   *pool
-	setup  []byte
-	guard  *guard
+	setup  atomic.Pointer[[]byte]
+	guard  *guard       // of the init, then of the scenarios
+	phases sync.RWMutex // held by each call of setup() and teardown(), and to change what they read of the test
 	failed atomic.Bool
 	loads  counts
 }
@@ -89,13 +91,26 @@ func New(cfg Config) *Scheduler {
 }
 
 func (s *Scheduler) abortTest(message string) {
-	s.guard.end(fault.New(fault.ScriptAborted, errors.New(message)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.active {
+		g.end(fault.New(fault.ScriptAborted, errors.New(message)))
+	}
 }
 
 // begin arms a new guard for one phase of the run: teardown and handleSummary still run after an abort.
-func (s *Scheduler) begin(ctx context.Context) (context.Context, func()) {
-	s.guard = newGuard(s.cfg.MemoryLimit)
-	return s.guard.watch(ctx)
+func (s *Scheduler) begin(ctx context.Context) (*guard, context.Context, func()) {
+	g := newGuard(s.cfg.MemoryLimit)
+	s.mu.Lock()
+	s.active = append(s.active, g)
+	s.mu.Unlock()
+	ctx, stop := g.watch(ctx)
+	return g, ctx, func() {
+		stop()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.active = slices.DeleteFunc(s.active, func(o *guard) bool { return o == g })
+	}
 }
 
 func (s *Scheduler) failTest(message string) {
@@ -108,7 +123,8 @@ func (s *Scheduler) MarkedAsFailed() bool { return s.failed.Load() }
 
 // Inspect runs the script's top-level code once and consolidates its options, without getting ready to run.
 func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
-	ctx, stop := s.begin(ctx)
+	var stop func()
+	s.guard, ctx, stop = s.begin(ctx)
 	defer stop()
 	first, err := s.factory.New(ctx, 0, 0)
 	if err != nil {
@@ -258,11 +274,13 @@ func (s *Scheduler) Teardown(ctx context.Context, setupData []byte) error {
 
 // lifecycle calls one of the script's functions in a virtual user of its own, within limit.
 func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, group string, limit time.Duration, timeout fault.Kind, data []byte, then func(*vu.VU, sobek.Value) error) error {
-	ctx, stop := s.begin(ctx)
+	s.phases.RLock()
+	defer s.phases.RUnlock()
+	guard, ctx, stop := s.begin(ctx)
 	defer stop()
 	v, err := s.factory.New(ctx, 0, 0)
 	if err != nil {
-		return s.guard.outcome(ctx, exception(err))
+		return guard.outcome(ctx, exception(err))
 	}
 	defer v.Close()
 	late := fault.New(timeout, fmt.Errorf("%s() execution timed out after %g seconds", name, limit.Seconds()))
@@ -281,7 +299,7 @@ func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, grou
 	case then != nil:
 		err = then(v, val)
 	}
-	return s.guard.outcome(ctx, err)
+	return guard.outcome(ctx, err)
 }
 
 // Summary calls handleSummary with data.
@@ -296,23 +314,13 @@ func (s *Scheduler) Summary(ctx context.Context, data []byte) (map[string][]byte
 
 // Run starts the scenarios and waits for all of them.
 func (s *Scheduler) Run(ctx context.Context, setupData []byte) error {
-	s.setup = setupData
-	s.test.Start = time.Now()
-	s.mark(&s.begun)
-	defer s.mark(&s.ended)
-	ctx, unwatch := s.begin(ctx)
+	var unwatch func()
+	s.guard, ctx, unwatch = s.begin(ctx)
 	defer unwatch()
-	for i := range s.ready.Scenarios {
-		sc := &s.ready.Scenarios[i]
-		e, err := executor.New(sc, s.tuple, &env{s}, s.cfg.Log)
-		if err != nil {
-			return err
-		}
-		s.mu.Lock()
-		s.executors = append(s.executors, e)
-		s.mu.Unlock()
-		s.test.Scenarios[sc.Name] = &scope.Scenario{Scenario: sc, Started: e.Started, Progress: e.Done}
+	if err := s.start(setupData); err != nil {
+		return err
 	}
+	defer s.mark(&s.ended)
 	background, stop := context.WithCancel(ctx)
 	var sampler sync.WaitGroup
 	sampler.Go(func() { s.sampleVUs(background) })
@@ -330,6 +338,30 @@ func (s *Scheduler) Run(ctx context.Context, setupData []byte) error {
 	sampler.Wait()
 	return s.guard.outcome(ctx, err)
 }
+
+// start makes the executors. It waits for a setup() that was asked for from outside, and none begins meanwhile.
+func (s *Scheduler) start(setupData []byte) error {
+	s.phases.Lock()
+	defer s.phases.Unlock()
+	s.SetSetupData(setupData)
+	s.test.Start = time.Now()
+	s.mark(&s.begun)
+	for i := range s.ready.Scenarios {
+		sc := &s.ready.Scenarios[i]
+		e, err := executor.New(sc, s.tuple, &env{s}, s.cfg.Log)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.executors = append(s.executors, e)
+		s.mu.Unlock()
+		s.test.Scenarios[sc.Name] = &scope.Scenario{Scenario: sc, Started: e.Started, Progress: e.Done}
+	}
+	return nil
+}
+
+// SetSetupData changes what virtual users that have not begun yet get as setup's result.
+func (s *Scheduler) SetSetupData(data []byte) { s.setup.Store(&data) }
 
 func wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -48,7 +49,7 @@ type VU struct {
 	factory  *Factory
 	instance *js.Instance
 
-	setup      *[]byte // setup()'s result as JSON, shared by all; nil when there is none
+	setup      *atomic.Pointer[[]byte] // setup()'s result as JSON, shared by all; nil when there is none
 	setupRead  bool
 	setupValue sobek.Value
 
@@ -57,6 +58,7 @@ type VU struct {
 	unwatch   func() bool
 	cut       chan struct{} // closed when the interruption has been carried out
 	fn        sobek.Callable
+	args      [1]sobek.Value // of fn: here it need not be allocated each time
 	scenario  *plan.Scenario
 	baseTags  *metric.TagSet
 	series    *meter.IterationSeries
@@ -151,18 +153,24 @@ func (v *VU) HasFunction(name string) bool {
 	return ok
 }
 
-// SetSetupData gives the result of setup(), as JSON, to the iterations to come.
-func (v *VU) SetSetupData(data *[]byte) { v.setup, v.setupRead, v.setupValue = data, false, nil }
+// SetSetupData gives the result of setup(), as JSON, to the iterations to come: what data holds when the first one begins.
+func (v *VU) SetSetupData(data *atomic.Pointer[[]byte]) {
+	v.setup, v.setupRead, v.setupValue = data, false, nil
+}
 
 func (v *VU) setupData() (sobek.Value, error) {
 	if v.setupRead {
 		return v.setupValue, nil
 	}
 	v.setupRead, v.setupValue = true, sobek.Undefined()
-	if v.setup == nil || len(*v.setup) == 0 {
+	var data []byte
+	if v.setup != nil && v.setup.Load() != nil {
+		data = *v.setup.Load()
+	}
+	if len(data) == 0 {
 		return v.setupValue, nil
 	}
-	val, err := js.ParseJSON(v.scope.Runtime, *v.setup)
+	val, err := js.ParseJSON(v.scope.Runtime, data)
 	if err != nil {
 		return nil, fmt.Errorf("read setup data: %w", err)
 	}
@@ -267,12 +275,13 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 		err = v.call(data)
 	}
 	end := time.Now()
-	complete := v.ctx.Err() == nil || v.aborted(err)
-	if err != nil && complete && !v.aborted(err) {
+	aborted := v.aborted(err)
+	complete := aborted || v.ctx.Err() == nil
+	if err != nil && complete && !aborted {
 		v.report(err)
 	}
 	v.finish(start, end, complete)
-	if v.aborted(err) {
+	if aborted {
 		<-v.ctx.Done() // nothing may begin before everybody has heard of it
 		return complete
 	}
@@ -300,11 +309,15 @@ func (v *VU) number() {
 }
 
 func (v *VU) call(data sobek.Value) error {
-	return v.scope.Loop.Call(v.fn, data)
+	v.args[0] = data
+	return v.scope.Loop.Call(v.fn, v.args[:]...)
 }
 
 // aborted reports whether the iteration itself ended the test, by exec.test.abort(): k6 counts it as complete.
 func (v *VU) aborted(err error) bool {
+	if err == nil {
+		return false
+	}
 	var interrupted *sobek.InterruptedError
 	return errors.As(err, &interrupted) && errors.Is(interrupted, scope.ErrAborted)
 }

@@ -5,6 +5,7 @@ import (
 
 	"throng/internal/load/k6/k6timers"
 	"throng/internal/load/k6/scope"
+	"throng/internal/load/k6/webcrypto"
 )
 
 // Install gives the runtime of vu its global names.
@@ -49,7 +50,9 @@ func makers(name string) func(*scope.VU) any {
 	case "TextDecoder":
 		return func(vu *scope.VU) any { return newTextDecoder(vu) }
 	case "crypto":
-		return func(vu *scope.VU) any { return newCrypto(vu) }
+		return func(vu *scope.VU) any { return webcrypto.Of(vu).Crypto() }
+	case "CryptoKey":
+		return func(vu *scope.VU) any { return webcrypto.Of(vu).CryptoKey() }
 	case "open":
 		return func(vu *scope.VU) any { return vu.OpenFile }
 	case "global":

@@ -121,7 +121,8 @@ func (k *carrier) exchange(q *call, h *hop, r *response, deadline *time.Time) er
 // receive keeps the cookies of a response and undoes its encoding.
 func (k *carrier) receive(q *call, h *hop, r *response) error {
 	if q.jar != nil {
-		if lines := r.wire.Header.Values("Set-Cookie"); len(lines) > 0 {
+		if r.wire.Header.SetsCookies() {
+			lines := r.wire.Header.Values("Set-Cookie")
 			q.jar.SetCookies(h.target.url, parseCookies(lines))
 		}
 	}

@@ -18,7 +18,12 @@ func NewEnv(vars map[string]string) *Env {
 	rt := sobek.New() // strings belong to no runtime
 	e := &Env{names: slices.Sorted(maps.Keys(vars)), values: make(map[string]sobek.Value, len(vars))}
 	for k, v := range vars {
-		e.values[k] = rt.ToValue(v)
+		val := rt.ToValue(v)
+		// The engine reads a long string when it is first needed and notes what it found in it; here, before many share it.
+		if str, ok := val.(sobek.String); ok {
+			str.Length()
+		}
+		e.values[k] = val
 	}
 	return e
 }
@@ -41,28 +46,34 @@ func (e *Env) With(vars map[string]string) *Env {
 // EnvObject is __ENV: an object that weighs next to nothing until the script writes to it.
 func (vu *VU) EnvObject() *sobek.Object {
 	if vu.env == nil {
-		vu.env = vu.Runtime.NewDynamicObject(&envObject{vu: vu, base: vu.Env})
+		vu.env = &envObject{vu: vu}
+		vu.env.object = vu.Runtime.NewDynamicObject(vu.env)
 	}
-	return vu.env
+	return vu.env.object
 }
 
-// SetEnv replaces __ENV.
-func (vu *VU) SetEnv(env *Env) { vu.Env, vu.env = env, nil }
+// SetEnv gives __ENV, which stays the same object, another content.
+func (vu *VU) SetEnv(env *Env) {
+	vu.Env = env
+	if vu.env != nil {
+		vu.env.own = nil
+	}
+}
 
 type envObject struct {
-	vu   *VU
-	base *Env
-	own  *sobek.Object // what the script wrote, over a copy of base; nil until it does
+	vu     *VU
+	object *sobek.Object
+	own    *sobek.Object // what the script wrote, over a copy of the environment; nil until it does
 }
 
 func (e *envObject) Get(key string) sobek.Value {
 	if e.own != nil {
 		return e.own.Get(key)
 	}
-	if e.base == nil {
+	if e.vu.Env == nil {
 		return nil
 	}
-	return e.base.values[key]
+	return e.vu.Env.values[key]
 }
 
 func (e *envObject) Set(key string, v sobek.Value) bool { return e.copied().Set(key, v) == nil }
@@ -75,18 +86,18 @@ func (e *envObject) Keys() []string {
 	if e.own != nil {
 		return e.own.Keys()
 	}
-	if e.base == nil {
+	if e.vu.Env == nil {
 		return nil
 	}
-	return e.base.names
+	return e.vu.Env.names
 }
 
 func (e *envObject) copied() *sobek.Object {
 	if e.own == nil {
 		e.own = e.vu.Runtime.NewObject()
-		if e.base != nil {
-			for _, k := range e.base.names {
-				_ = e.own.Set(k, e.base.values[k]) // a plain object refuses nothing
+		if e.vu.Env != nil {
+			for _, k := range e.vu.Env.names {
+				_ = e.own.Set(k, e.vu.Env.values[k]) // a plain object refuses nothing
 			}
 		}
 	}

@@ -45,9 +45,9 @@ type VU struct {
 	Scenario  *Scenario
 	// IterationInScenario is exec.vu.iterationInScenario: of this VU in the current scenario.
 	IterationInScenario                  int64
-	IterationInInstance, IterationInTest int64         // exec.scenario.iterationInInstance, .iterationInTest
-	Env                                  *Env          // what __ENV begins as; nil: empty
-	env                                  *sobek.Object // __ENV; nil until it is first read
+	IterationInInstance, IterationInTest int64      // exec.scenario.iterationInInstance, .iterationInTest
+	Env                                  *Env       // what __ENV begins as; nil: empty
+	env                                  *envObject // __ENV; nil until it is first read
 
 	// OpenFile is the script's open(); nil where there are no files.
 	OpenFile func(sobek.FunctionCall) sobek.Value
@@ -73,6 +73,8 @@ type VU struct {
 	HTTP any
 	// Timers belongs to k6/timers, which the global functions use too; nil until first used.
 	Timers any
+	// WebCrypto belongs to the global crypto and CryptoKey; nil until first used.
+	WebCrypto any
 	// OnIterationStart and OnInterrupt are called by the virtual user: the first before each iteration, on its own
 	// goroutine; the second, from any goroutine, when Context has ended, to cut off I/O that does not watch a context.
 	OnIterationStart []func()
