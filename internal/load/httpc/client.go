@@ -70,7 +70,7 @@ func (c *Client) do(req *Request, resp *Response, start time.Time) error {
 		}
 		if cn == nil {
 			c.s.give(b) // connecting takes time, and a thousand others may be connecting too
-			if cn, err = c.dial(to, deadline, &resp.Times); err != nil {
+			if cn, err = c.dialApart(to, deadline, &resp.Times); err != nil {
 				resp.Times.End = time.Now()
 				return err
 			}

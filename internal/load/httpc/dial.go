@@ -67,6 +67,18 @@ func (r *route) absolute() bool {
 	return r.proxy != nil && !r.tls && r.proxy.Scheme != "socks5" && r.proxy.Scheme != "socks5h"
 }
 
+// dialApart is dial on a goroutine of its own. Names, sockets and handshakes need a deep stack, a goroutine keeps its
+// stack for long, and thousands of callers would each keep one.
+func (c *Client) dialApart(to *route, deadline time.Time, t *Times) (cn *conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cn, err = c.dial(to, deadline, t)
+	}()
+	<-done
+	return cn, err
+}
+
 // dial makes a connection that is ready for a request and marked as busy.
 func (c *Client) dial(to *route, deadline time.Time, t *Times) (*conn, error) {
 	cn, err := c.connect(to, deadline, t)

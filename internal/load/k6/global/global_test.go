@@ -69,6 +69,15 @@ func TestGlobalNamesCanBeReplaced(t *testing.T) {
 	}
 }
 
+func TestCryptoIsThere(t *testing.T) {
+	r := rig(t)
+	r.Run(`crypto.subtle.importKey("raw", new Uint8Array(16), "AES-GCM", true, ["encrypt"]).then((k) => { globalThis.key = k; })`)
+	if got := r.Run(`[key instanceof CryptoKey, CryptoKey === crypto.CryptoKey, Object.keys(crypto), crypto.randomUUID().length]`); got !=
+		`[true,true,["getRandomValues","randomUUID","subtle","CryptoKey"],36]` {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestTextCodecs(t *testing.T) {
 	r := rig(t)
 	for src, want := range map[string]string{

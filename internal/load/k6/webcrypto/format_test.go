@@ -46,6 +46,24 @@ func TestEveryFormatBringsTheKeyBack(t *testing.T) {
 	}
 }
 
+func TestKeysWithoutPrimesAreCompleted(t *testing.T) {
+	r := rig(t)
+	got := await(r, `
+		const alg = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+		const pair = await subtle.generateKey({ ...alg, modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]) }, true, ["sign", "verify"]);
+		const { kty, n, e, d, p, q } = await subtle.exportKey("jwk", pair.privateKey);
+		const k = await subtle.importKey("jwk", { kty, n, e, d }, alg, true, ["sign"]);
+		const full = await subtle.exportKey("jwk", k);
+		const other = await subtle.generateKey({ ...alg, modulusLength: 1024, publicExponent: new Uint8Array([1, 0, 1]) }, true, ["sign", "verify"]);
+		const strange = await subtle.exportKey("jwk", other.privateKey);
+		return [await subtle.verify(alg, pair.publicKey, await subtle.sign(alg, k, text("m")), text("m")), [full.p, full.q].sort().join() === [p, q].sort().join(),
+			await refusal(() => subtle.importKey("jwk", { kty, n, e, d: strange.d }, alg, true, ["sign"])),
+			await refusal(() => subtle.importKey("jwk", { kty, n, e, d: strange.d, p, q }, alg, true, ["sign"]))]`)
+	if got != `[true,true,"DataError","DataError"]` {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestWrappedKeysComeBack(t *testing.T) {
 	r := rig(t)
 	got := await(r, `

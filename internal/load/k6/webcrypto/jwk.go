@@ -157,18 +157,48 @@ func (j *jwk) rsa() (any, error) {
 	if j.D == "" {
 		return &pub, nil
 	}
-	k := &rsa.PrivateKey{PublicKey: pub, D: d}
-	if j.P != "" || j.Q != "" {
-		k.Primes = []*big.Int{p, q}
-	}
 	if d.Cmp(n) >= 0 || d.Sign() == 0 {
 		return nil, errors.New("the private exponent is not one of an RSA key")
 	}
+	if j.P == "" && j.Q == "" {
+		if p, q, err = factors(n, e, d); err != nil {
+			return nil, err
+		}
+	}
+	k := &rsa.PrivateKey{PublicKey: pub, D: d, Primes: []*big.Int{p, q}}
 	if err := k.Validate(); err != nil {
 		return nil, err
 	}
 	k.Precompute()
 	return k, nil
+}
+
+// factors returns the primes of n, which RFC 7518 lets a key leave out (NIST SP 800-56B, appendix C.1).
+func factors(n, e, d *big.Int) (p, q *big.Int, err error) {
+	one := big.NewInt(1)
+	minus := new(big.Int).Sub(n, one)
+	m := new(big.Int).Mul(e, d)
+	m.Sub(m, one)
+	twos := m.TrailingZeroBits()
+	odd := new(big.Int).Rsh(m, twos)
+	for g := int64(2); g < 50; g++ { // each finds them with a chance of at least one half
+		x := new(big.Int).Exp(big.NewInt(g), odd, n)
+		for range twos {
+			if x.Cmp(one) == 0 || x.Cmp(minus) == 0 {
+				break
+			}
+			y := new(big.Int).Mul(x, x)
+			if y.Mod(y, n).Cmp(one) == 0 {
+				p = new(big.Int).GCD(nil, nil, x.Sub(x, one), n)
+				return p, new(big.Int).Quo(n, p), nil
+			}
+			x = y
+		}
+		if x.Cmp(one) != 0 && x.Cmp(minus) != 0 {
+			break // the exponents do not belong to n
+		}
+	}
+	return nil, nil, errors.New("the private exponent does not belong to the modulus")
 }
 
 // ec returns an *ecdsa.PrivateKey or an *ecdsa.PublicKey.
@@ -227,10 +257,11 @@ func (k *key) jwk() (*jwk, error) {
 	case *rsa.PrivateKey:
 		j.setRSA(k.alg, &m.PublicKey)
 		j.D = encode64(m.D.Bytes())
-		if len(m.Primes) == 2 {
-			j.P, j.Q = encode64(m.Primes[0].Bytes()), encode64(m.Primes[1].Bytes())
-			j.DP, j.DQ, j.QI = encode64(m.Precomputed.Dp.Bytes()), encode64(m.Precomputed.Dq.Bytes()), encode64(m.Precomputed.Qinv.Bytes())
+		if len(m.Primes) != 2 {
+			return nil, operation("%s: a key of %d primes cannot be a JSON Web Key here", k.alg.name, len(m.Primes))
 		}
+		j.P, j.Q = encode64(m.Primes[0].Bytes()), encode64(m.Primes[1].Bytes())
+		j.DP, j.DQ, j.QI = encode64(m.Precomputed.Dp.Bytes()), encode64(m.Precomputed.Dq.Bytes()), encode64(m.Precomputed.Qinv.Bytes())
 	case *ecdsa.PublicKey:
 		return j, j.setEC(k.alg, m)
 	case *ecdsa.PrivateKey:

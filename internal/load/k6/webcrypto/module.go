@@ -29,7 +29,7 @@ func Of(vu *scope.VU) *API {
 // Crypto is the global object of that name.
 func (a *API) Crypto() *sobek.Object {
 	if a.crypto == nil {
-		a.crypto, _ = a.vu.Lazy([]string{"CryptoKey", "getRandomValues", "randomUUID", "subtle"}, a.property).Default.(*sobek.Object)
+		a.crypto, _ = a.vu.Lazy([]string{"getRandomValues", "randomUUID", "subtle", "CryptoKey"}, a.property).Default.(*sobek.Object)
 	}
 	return a.crypto
 }
