@@ -11,11 +11,11 @@ import (
 // is alive, so a small heap with much garbage (few VUs, many requests) does best with several times its size, and a large
 // one with little garbage (many VUs that mostly wait) needs next to nothing. See docs/decisions/0006-memory.md.
 const (
-	gcShare     = 0.02    // of one processor's time for the collector
+	gcShare     = 0.03    // of one processor's time for the collector
 	gcSpeed     = 1 << 30 // bytes that it marks in a second, measured on the reference machine
-	leastRoom   = 4 << 20
+	leastRoom   = 2 << 20
 	mostRoom    = 96 << 20
-	beforeRun   = 50 // percent, while the virtual users are made: nothing is garbage yet
+	beforeRun   = 25 // percent, while the virtual users are made: nothing is garbage yet
 	collectTick = 250 * time.Millisecond
 )
 

@@ -2,15 +2,30 @@ package cli
 
 import (
 	"bufio"
+	"math"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 )
 
+// boundMemory returns memoryLimit and tells the garbage collector to collect rather than exceed it: what is above it then
+// is alive, not garbage that was not yet looked for.
+func boundMemory() uint64 {
+	limit := memoryLimit()
+	if limit > 0 && limit <= math.MaxInt64 {
+		debug.SetMemoryLimit(int64(limit))
+	}
+	return limit
+}
+
 // memoryLimit is how many bytes of heap a script may hold on this host before the run is ended: four fifths of what is
-// free now, or of the control group's limit. 0 means that the host does not tell.
+// free now, of the control group's limit, or of GOMEMLIMIT. 0 means that nothing of the kind is known.
 func memoryLimit() uint64 {
 	free := availableMemory("/proc/meminfo")
+	if asked := debug.SetMemoryLimit(-1); asked != math.MaxInt64 && (free == 0 || uint64(asked) < free) {
+		free = uint64(asked)
+	}
 	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
 		data, err := os.ReadFile(name)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,9 +26,13 @@ import (
 
 // testFlags are the flags of every command that reads a script.
 type testFlags struct {
-	set      *pflag.FlagSet // of the command
-	noRemote bool
+	set         *pflag.FlagSet // of the command
+	noRemote    bool
+	initTimeout time.Duration
 }
+
+// initTimeout is how long the script's top-level code may take, for each virtual user.
+const initTimeout = time.Minute
 
 // addTestFlags gives c the flags of options and of the runtime.
 func addTestFlags(c *cobra.Command, systemEnv bool) *testFlags {
@@ -36,6 +41,7 @@ func addTestFlags(c *cobra.Command, systemEnv bool) *testFlags {
 	f.set.AddFlagSet(plan.Flags())
 	f.set.AddFlagSet(plan.RuntimeFlags(systemEnv))
 	f.set.BoolVar(&f.noRemote, "no-remote", false, "refuse scripts that import from https URLs")
+	f.set.DurationVar(&f.initTimeout, "init-timeout", initTimeout, "how long the script's top-level code may take, for each VU")
 	return f
 }
 
@@ -49,8 +55,9 @@ type test struct {
 	file    plan.Config // the config file's layer
 	envVars plan.Config
 	flags   plan.Config
-	own     plan.Options // the script's layer
-	config  plan.Config  // consolidated; valid, as own is, once the script's top-level code ran
+	own     plan.Options  // the script's layer
+	config  plan.Config   // consolidated; valid, as own is, once the script's top-level code ran
+	limit   time.Duration // of the script's top-level code
 }
 
 // userAgent is what requests say of themselves unless told otherwise.
@@ -58,8 +65,16 @@ const userAgent = "throng/" + Version + " (k6 compatible)"
 
 // load finds and compiles the script that arg names and reads every layer of options but the script's own.
 func (g *global) load(f *testFlags, arg string) (*test, error) {
+	return g.loadFrom(f, arg, func(o script.Options) (*script.Script, error) { return script.Read(arg, g.Stdin, o) })
+}
+
+// loadFrom is load for a script that read finds.
+func (g *global) loadFrom(f *testFlags, arg string, read func(script.Options) (*script.Script, error)) (*test, error) {
 	t := &test{arg: arg}
 	var err error
+	if t.limit, err = g.initLimit(f); err != nil {
+		return nil, err
+	}
 	var warnings []string
 	if t.runtime, warnings, err = plan.RuntimeFrom(f.set, g.Lookup); err != nil {
 		return nil, err
@@ -76,7 +91,7 @@ func (g *global) load(f *testFlags, arg string) (*test, error) {
 	if t.file, err = g.readConfig(); err != nil {
 		return nil, err
 	}
-	t.script, err = script.Read(arg, g.Stdin, script.Options{Type: script.Type(t.runtime.Type), NoRemote: f.noRemote, Log: g.log})
+	t.script, err = read(script.Options{Type: script.Type(t.runtime.Type), NoRemote: f.noRemote, Log: g.log})
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +110,21 @@ func (g *global) load(f *testFlags, arg string) (*test, error) {
 		IsNative: func(name string) bool { return modules[name] != nil || name == "k6" || strings.HasPrefix(name, "k6/") },
 	})
 	return t, err
+}
+
+// initLimit is --init-timeout or THRONG_INIT_TIMEOUT.
+func (g *global) initLimit(f *testFlags) (time.Duration, error) {
+	limit := f.initTimeout
+	if text := g.setting("", "INIT_TIMEOUT", ""); text != "" && !f.set.Changed("init-timeout") {
+		var err error
+		if limit, err = time.ParseDuration(text); err != nil {
+			return 0, fault.New(fault.InvalidConfig, fmt.Errorf("THRONG_INIT_TIMEOUT: %w", err))
+		}
+	}
+	if limit <= 0 {
+		return 0, fault.New(fault.InvalidConfig, fmt.Errorf("--init-timeout is %v, but must be more than 0", limit))
+	}
+	return limit, nil
 }
 
 // defaultConfigPath is where k6 keeps its config file; throng reads the same one.
@@ -154,7 +184,7 @@ func (t *test) scriptOptions(exported []byte) (plan.Options, []string, error) {
 func (t *test) scheduler(g *global, console *slog.Logger, more func(*scheduler.Config)) *scheduler.Scheduler {
 	cfg := scheduler.Config{
 		Program: t.program, Open: t.script.Files, Env: t.env, Consolidate: t.consolidate(g.log), Log: g.log, Console: console,
-		UserAgent: userAgent, NoThresholds: t.runtime.NoThresholds, MemoryLimit: memoryLimit(), Sealed: t.script.Files.Seal,
+		UserAgent: userAgent, NoThresholds: t.runtime.NoThresholds, MemoryLimit: boundMemory(), InitTimeout: t.limit, Sealed: t.script.Files.Seal,
 	}
 	if more != nil {
 		more(&cfg)

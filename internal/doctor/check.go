@@ -69,6 +69,16 @@ func Check(n Need, h Host) []Finding {
 	return all
 }
 
+// Capacity is what a host's cores and memory are good for: the need to check a host with when nothing is planned yet, so
+// that no limit is in the way of what it could do.
+func Capacity(h Host) Need {
+	n := Need{VUs: 1000, RatePerSecond: ratePerCore * float64(max(1, h.Cores))}
+	if room := int64(h.MemoryAvailable/2/bytesPerVU) / 1000 * 1000; room > n.VUs {
+		n.VUs = min(room, 1000*int64(max(1, h.Cores)))
+	}
+	return n
+}
+
 // connections is how many are open at once when every virtual user has all of its own.
 func (n Need) connections() int64 {
 	return n.VUs * n.ConnectionsPerVU

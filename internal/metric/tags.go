@@ -2,6 +2,7 @@ package metric
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -70,15 +71,17 @@ func (t *Tags) intern(sorted []Tag) *TagSet {
 	return s
 }
 
+// identity is a text that no two different lists share. Lengths stand before the words because scripts may put any
+// character into a tag, so none can serve to keep words apart.
 func identity(sorted []Tag) string {
-	var b strings.Builder
+	var b []byte
 	for _, tag := range sorted {
-		b.WriteString(tag.Key)
-		b.WriteByte(0)
-		b.WriteString(tag.Value)
-		b.WriteByte(0)
+		b = strconv.AppendInt(b, int64(len(tag.Key)), 10)
+		b = append(append(b, ':'), tag.Key...)
+		b = strconv.AppendInt(b, int64(len(tag.Value)), 10)
+		b = append(append(b, ':'), tag.Value...)
 	}
-	return b.String()
+	return string(b)
 }
 
 // TagSet is an immutable set of tags, sorted by key. The nil set is empty.

@@ -17,13 +17,13 @@ type lab struct {
 	initial time.Duration // how long it takes to make an unplanned VU
 	free    chan *labVU
 
-	mu         sync.Mutex
-	made       int
-	active     int64
-	dropped    int64
-	begun      []begun
-	completed  int
-	cut        int
+	mu        sync.Mutex
+	made      int
+	active    int64
+	dropped   int64
+	begun     []begun
+	completed int
+	cut       int
 }
 
 type begun struct {

@@ -41,6 +41,18 @@ func Describe(s *plan.Scenario, tuple *segment.Tuple) string {
 	return s.Executor
 }
 
+// PeakRate is how many iterations a second the whole scenario starts at most; 0 where that is for the target to decide.
+func PeakRate(s *plan.Scenario) float64 {
+	rate := s.Rate
+	if s.Executor == plan.RampingArrivalRate {
+		rate = maxTarget(s.StartRate, s.Stages)
+	}
+	if s.TimeUnit <= 0 {
+		return 0
+	}
+	return float64(rate) / s.TimeUnit.Seconds()
+}
+
 func maxVUs(s *plan.Scenario, tuple *segment.Tuple) string {
 	from, to := tuple.Scale(s.PreAllocatedVUs), tuple.Scale(s.MaxVUs)
 	if from == to {

@@ -99,9 +99,18 @@ func (r *body) take(p []byte) error {
 
 func (r *body) allowed() error {
 	if r.max > 0 && r.resp.BodySize > r.max {
-		return fmt.Errorf("response body is larger than %d bytes", r.max)
+		return TooLarge(r.max)
 	}
 	return nil
+}
+
+// TooLarge is the error of a body that does not fit Config.MaxResponseBytes.
+func TooLarge(most int64) error {
+	size := fmt.Sprintf("%d bytes", most)
+	if most >= 1<<20 {
+		size = fmt.Sprintf("%d MiB", most>>20)
+	}
+	return plain("the response body is larger than " + size + ", the most that is kept of one: see discardResponseBodies")
 }
 
 // maxChunkLine bounds the line before a chunk, as in net/http.

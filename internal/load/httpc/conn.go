@@ -25,6 +25,8 @@ type conn struct {
 	// Guarded by the Client's mutex.
 	busy      bool
 	idleSince time.Time
+	reuses    int  // how often it was taken out of the pool
+	rested    bool // it was idle for a while before the present exchange
 }
 
 // prepare does everything between TCP and the first request: proxies and TLS.
@@ -118,10 +120,20 @@ func (c *Client) settle(cn *conn) (*conn, error) {
 	return c.upgrade(cn)
 }
 
-// alive tells whether the server has closed an idle connection or sent something nobody asked for. A request that may
-// be sent twice need not ask so soon after the last answer: if the connection is dead after all, it is sent again.
+// restAfter is how long a connection must have been idle for its server to have closed it for that reason: no server
+// that keeps connections keeps them for less.
+const restAfter = 100 * time.Millisecond
+
+// alwaysLook is for how many of its first reuses a connection is looked at however short it was idle. A server that
+// closes after an answer without saying so does it after the first.
+const alwaysLook = 3
+
+// alive tells whether the server has closed an idle connection or sent something nobody asked for. A connection that is
+// in steady use is not asked, since that takes as long as a tenth of a small exchange, unless the request must not fail.
 func (cn *conn) alive(now time.Time, replayable bool) bool {
-	if replayable && now.Sub(cn.idleSince) < 100*time.Millisecond {
+	cn.rested = now.Sub(cn.idleSince) >= restAfter
+	cn.reuses++
+	if replayable && !cn.rested && cn.reuses > alwaysLook {
 		return true
 	}
 	return cn.quiet()

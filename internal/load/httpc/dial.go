@@ -67,9 +67,12 @@ func (r *route) absolute() bool {
 	return r.proxy != nil && !r.tls && r.proxy.Scheme != "socks5" && r.proxy.Scheme != "socks5h"
 }
 
-// dialApart is dial on a goroutine of its own. Names, sockets and handshakes need a deep stack, a goroutine keeps its
-// stack for long, and thousands of callers would each keep one.
+// dialApart is dial, on a goroutine of its own where it needs a deep stack, as names, proxies and handshakes do: a
+// goroutine keeps its stack for long, and thousands of virtual users would each keep one.
 func (c *Client) dialApart(to *route, deadline time.Time, t *Times) (cn *conn, err error) {
+	if connectShallow && !to.tls && to.proxy == nil && to.isAddress() {
+		return c.dial(to, deadline, t)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -77,6 +80,12 @@ func (c *Client) dialApart(to *route, deadline time.Time, t *Times) (cn *conn, e
 	}()
 	<-done
 	return cn, err
+}
+
+// isAddress says that no name must be looked up.
+func (r *route) isAddress() bool {
+	_, err := netip.ParseAddrPort(r.addr)
+	return err == nil
 }
 
 // dial makes a connection that is ready for a request and marked as busy.
@@ -156,17 +165,18 @@ func (s *Shared) dialTCP(ctx context.Context, addr string, t *Times) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	d := net.Dialer{Timeout: s.cfg.DialTimeout, KeepAlive: 30 * time.Second}
+	var local netip.AddrPort
 	if s.cfg.LocalAddr != nil {
 		if ip := s.cfg.LocalAddr(); ip.IsValid() {
-			d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
+			local = netip.AddrPortFrom(ip, 0)
 		}
 	}
-	nc, err := d.DialContext(ctx, "tcp", target.String())
-	if err == nil {
-		t.Connecting = time.Since(connect)
+	nc, err := connectTCP(ctx, s.cfg.DialTimeout, local, target)
+	if err != nil {
+		return nil, err
 	}
-	return nc, err
+	t.Connecting = time.Since(connect)
+	return nc, nil
 }
 
 // target is the address that a name and a port lead to.

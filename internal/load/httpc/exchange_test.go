@@ -227,19 +227,21 @@ func TestDeadConnectionIsReplacedBeforeItFails(t *testing.T) {
 	}
 }
 
-func TestSentAgainOnlyWhenHarmless(t *testing.T) {
+func TestSentAgainOnlyAfterARest(t *testing.T) {
 	for _, tt := range []struct {
 		name, method string
 		header       []Field
 		reply        string
+		rested       bool
 		want         int // requests that the server saw
 		fails        bool
 	}{
-		{"GET", "GET", nil, "", 3, false},
-		{"HEAD", "HEAD", nil, "", 3, false},
-		{"POST", "POST", nil, "", 2, true},
-		{"POST with a key", "POST", []Field{{"idempotency-key", "1"}}, "", 3, false},
-		{"GET, but something came", "GET", nil, "H", 2, true},
+		{"GET in steady use", "GET", nil, "", false, 2, true},
+		{"GET", "GET", nil, "", true, 3, false},
+		{"HEAD", "HEAD", nil, "", true, 3, false},
+		{"POST", "POST", nil, "", true, 2, true},
+		{"POST with a key", "POST", []Field{{"idempotency-key", "1"}}, "", true, 3, false},
+		{"GET, but something came", "GET", nil, "H", true, 2, true},
 	} {
 		var seen atomic.Int64
 		base := server(t, func(c *net.TCPConn, n int) {
@@ -259,6 +261,9 @@ func TestSentAgainOnlyWhenHarmless(t *testing.T) {
 		var r Response
 		if err := c.Do(req, &r); err != nil {
 			t.Fatal(err)
+		}
+		if tt.rested {
+			c.conns[0].idleSince = time.Now().Add(-restAfter)
 		}
 		err := c.Do(req, &r)
 		if (err != nil) != tt.fails || int(seen.Load()) != tt.want {

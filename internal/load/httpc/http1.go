@@ -153,13 +153,16 @@ func broken(err error) error {
 // isDeadline reports whether an exchange was cut off from our side.
 func isDeadline(err error) bool { return errors.Is(err, errTimedOut) || errors.Is(err, ErrInterrupted) }
 
-// mayRepeat is net/http's rule, asked only of a connection that had served before.
+// mayRepeat says whether a request may be sent once more after a connection that had served before failed. net/http does
+// so whenever nothing came back; but a server that read the request and hung up has it in its log, and a load generator
+// must not send what it does not count. So it is repeated only if nothing of it was sent, or if the connection had been
+// idle long enough for its server to have closed it just then. See docs/decisions/0002-own-http-exchange.md.
 func (x *exchange) mayRepeat(err error) bool {
 	if x.heard || isDeadline(err) {
 		return false
 	}
 	var bad plain
-	return (x.wrote == 0 || x.req.replayable()) && !errors.As(err, &bad)
+	return (x.wrote == 0 || x.cn.rested && x.req.replayable()) && !errors.As(err, &bad)
 }
 
 // writer sends the rest of a large body.

@@ -1,4 +1,4 @@
-//go:build unix || zos
+//go:build unix
 
 package httpc
 

@@ -35,6 +35,16 @@ func Describe(err error) string {
 	}
 }
 
+// Place is where the script was when it was interrupted: its stack, one frame a line. It is "" for any other error.
+func Place(err error) string {
+	var in *sobek.InterruptedError
+	if !errors.As(err, &in) {
+		return ""
+	}
+	_, stack, _ := strings.Cut(in.String(), "\n") // what it was interrupted with comes first
+	return strings.TrimRight(stack, "\n")
+}
+
 // IsException says whether a script caused err by throwing or by recursing without end, as opposed to a fault of the
 // machinery around it.
 func IsException(err error) bool {

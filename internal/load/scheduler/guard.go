@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"throng/internal/fault"
+	"throng/internal/load/js"
 )
 
 // guard ends a run early: because the script asked for it, or because the script is about to use up the memory.
@@ -17,6 +18,8 @@ type guard struct {
 
 	mu     sync.Mutex
 	reason error         // the first one
+	places bool          // the reason is better told with the place that the script was at
+	place  string        // of one that was interrupted
 	ended  chan struct{} // closed when there is a reason
 }
 
@@ -77,15 +80,51 @@ func (g *guard) checkMemory() {
 	sample := []metrics.Sample{{Name: heapObjects}}
 	metrics.Read(sample)
 	if used := sample[0].Value.Uint64(); used > g.limit {
+		g.mu.Lock()
+		if g.reason == nil {
+			g.places = true
+		}
+		g.mu.Unlock()
 		g.end(fault.WithHint(fault.ScriptException,
 			fmt.Errorf("stopped before the memory ran out: the script holds %d MiB, the limit on this machine is %d MiB", used>>20, g.limit>>20),
 			"fewer VUs, smaller data (SharedArray), discardResponseBodies, or a loop that ends"))
 	}
 }
 
+// saw remembers where the script was when err interrupted it.
+func (g *guard) saw(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.place == "" { // one is enough, and a stack is not free
+		g.place = js.Place(err)
+	}
+}
+
+// where is a place that saw remembers, behind a line break, or "".
+func (g *guard) where() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.place == "" {
+		return ""
+	}
+	return "\n" + g.place
+}
+
+// located adds the place to why.
+func (g *guard) located(why error) error {
+	where := g.where()
+	if where == "" {
+		return why
+	}
+	return fault.WithHint(fault.KindOf(why), errors.New(why.Error()+where), fault.HintOf(why))
+}
+
 // outcome is what a phase under ctx ended with: the reason to end the run before the error that it led to.
 func (g *guard) outcome(ctx context.Context, err error) error {
 	if why := g.why(); why != nil {
+		if g.places {
+			return g.located(why)
+		}
 		return why
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {

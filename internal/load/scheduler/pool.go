@@ -25,6 +25,7 @@ func (m *member) Iterate(it executor.Iteration) bool {
 		m.s.loads.iterations.Add(1)
 	} else {
 		m.s.loads.interrupted.Add(1)
+		m.s.guard.saw(m.VU.CutWith())
 	}
 	return ok
 }

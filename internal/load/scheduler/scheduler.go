@@ -46,6 +46,8 @@ type Config struct {
 	NoThresholds bool
 	// MemoryLimit ends the run before the heap holds more bytes; 0 means no limit.
 	MemoryLimit uint64
+	// InitTimeout bounds the script's top-level code, for each virtual user; 0 means no bound.
+	InitTimeout time.Duration
 	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
 	Parts, Raw bool
 }
@@ -85,7 +87,7 @@ func New(cfg Config) *Scheduler {
 	}
 	s.factory = &vu.Factory{
 		Program: cfg.Program, Test: s.test, Modules: k6.Modules(), Missing: k6.Missing, Globals: global.Install,
-		Open: cfg.Open, Env: scope.NewEnv(cfg.Env),
+		Open: cfg.Open, Env: scope.NewEnv(cfg.Env), InitTimeout: cfg.InitTimeout,
 	}
 	return s
 }
@@ -128,6 +130,7 @@ func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
 	defer stop()
 	first, err := s.factory.New(ctx, 0, 0)
 	if err != nil {
+		s.guard.saw(err)
 		return s.ready, s.guard.outcome(ctx, exception(err))
 	}
 	defer first.Close()
@@ -248,6 +251,7 @@ func (s *Scheduler) newVU(ctx context.Context) (*member, error) {
 	n := s.pool.nextID()
 	v, err := s.factory.New(ctx, uint64(n), uint64(s.tuple.Global(n-1)+1))
 	if err != nil {
+		s.guard.saw(err)
 		return nil, s.guard.outcome(ctx, exception(err))
 	}
 	s.loads.vusMax.Add(1)
@@ -280,6 +284,7 @@ func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, grou
 	defer stop()
 	v, err := s.factory.New(ctx, 0, 0)
 	if err != nil {
+		guard.saw(err)
 		return guard.outcome(ctx, exception(err))
 	}
 	defer v.Close()
@@ -295,11 +300,15 @@ func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, grou
 	val, err := v.Lifecycle(ctx, phase, name, group, arg)
 	switch {
 	case err != nil:
+		guard.saw(err)
 		err = exception(err)
 	case then != nil:
 		err = then(v, val)
 	}
-	return guard.outcome(ctx, err)
+	if err = guard.outcome(ctx, err); err == late { //nolint:errorlint // this very one
+		return guard.located(late)
+	}
+	return err
 }
 
 // Summary calls handleSummary with data.
@@ -336,7 +345,19 @@ func (s *Scheduler) Run(ctx context.Context, setupData []byte) error {
 	err := g.Wait()
 	stop()
 	sampler.Wait()
+	if err == nil && ctx.Err() == nil {
+		s.tellCutOff()
+	}
 	return s.guard.outcome(ctx, err)
+}
+
+// tellCutOff says where iterations were that did not end although they had been given time to: the script may loop.
+func (s *Scheduler) tellCutOff() {
+	n := s.loads.interrupted.Load()
+	patient := slices.ContainsFunc(s.ready.Scenarios, func(sc plan.Scenario) bool { return sc.GracefulStop > 0 })
+	if where := s.guard.where(); n > 0 && patient && where != "" {
+		s.cfg.Log.Warn(fmt.Sprintf("iterations that did not end in time and were cut off: %d; one of them was here:%s", n, where))
+	}
 }
 
 // start makes the executors. It waits for a setup() that was asked for from outside, and none begins meanwhile.

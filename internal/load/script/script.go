@@ -78,6 +78,21 @@ func Read(arg string, stdin io.Reader, o Options) (*Script, error) {
 	return &Script{Source: js.Source{URL: u, Data: data}, Pwd: pwd, Files: files}, nil
 }
 
+// Given makes a script of data, as if it had been found under name in the directory of relative paths.
+func Given(name string, data []byte, o Options) (*Script, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	pwd, err := directory(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	files := newFiles(pwd, o)
+	u := &url.URL{Scheme: "file", Path: path.Join(pwd.Path, name)}
+	files.keep(u, data)
+	return &Script{Source: js.Source{URL: u, Data: data}, Pwd: pwd, Files: files}, nil
+}
+
 // Unpack makes the script of an archive; it reads nothing but what is in b.
 func Unpack(b *bundle.Bundle, o Options) *Script {
 	if o.Log == nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/grafana/sobek"
 
+	"throng/internal/fault"
 	"throng/internal/load/executor"
 	"throng/internal/load/js"
 	"throng/internal/load/k6/scope"
@@ -35,6 +36,8 @@ type Factory struct {
 	Open Opener
 	// Env is what the script's __ENV begins as.
 	Env *scope.Env
+	// InitTimeout bounds the script's top-level code; 0 means no bound.
+	InitTimeout time.Duration
 }
 
 // Opener reads the files that the module at caller asks for.
@@ -63,7 +66,8 @@ type VU struct {
 	baseTags  *metric.TagSet
 	series    *meter.IterationSeries
 	seriesFor *metric.TagSet
-	inOther   bool // a scenario has been entered before
+	inOther   bool  // a scenario has been entered before
+	cutWith   error // what the last iteration that was cut off ended with
 }
 
 // New makes a virtual user: a runtime in which the script's top-level code has run. id is 0 for those that call setup,
@@ -80,22 +84,50 @@ func (f *Factory) New(ctx context.Context, id, idInTest uint64) (*VU, error) {
 	if err := f.Globals(&v.scope); err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { rt.Interrupt(context.Cause(ctx)) })
-	defer stop()
+	if f.InitTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, f.InitTimeout, &initTimeout{f.InitTimeout})
+		defer cancel()
+		defer func(whole context.Context) { v.scope.Context = whole }(v.scope.Context)
+		v.scope.Context = ctx
+	}
 	host := js.Host{
 		Native:   v.native,
 		IsNative: func(name string) bool { _, ok := f.Modules[name]; return ok },
 		Started:  func(in *js.Instance) { opening = in },
 	}
 	in, err := f.Program.Instantiate(ctx, rt, v.scope.Loop, host)
+	if err == nil && ctx.Err() != nil { // an interruption may be on its way
+		err = context.Cause(ctx)
+	}
 	if err != nil {
-		return nil, err
+		v.Close()
+		return nil, tooLong(ctx, err)
 	}
 	v.instance = in
 	if id > 0 {
 		in.Forget("options") // the first init has told them
 	}
 	return v, nil
+}
+
+type initTimeout struct{ limit time.Duration }
+
+func (e *initTimeout) Error() string {
+	return fmt.Sprintf("the script's top-level code did not end within %v", e.limit)
+}
+
+// tooLong makes of what the end of InitTimeout led to a sentence with the place that the script was at.
+func tooLong(ctx context.Context, err error) error {
+	var late *initTimeout
+	if !errors.As(context.Cause(ctx), &late) {
+		return err
+	}
+	text := late.Error()
+	if place := js.Place(err); place != "" {
+		text += "\n" + place
+	}
+	return fault.WithHint(fault.GenericTimeout, errors.New(text), "work for setup(), or a longer --init-timeout")
 }
 
 func (f *Factory) runTags() *metric.TagSet {
@@ -280,6 +312,9 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 	if err != nil && complete && !aborted {
 		v.report(err)
 	}
+	if !complete {
+		v.cutWith = err
+	}
 	v.finish(start, end, complete)
 	if aborted {
 		<-v.ctx.Done() // nothing may begin before everybody has heard of it
@@ -290,6 +325,9 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 	}
 	return complete
 }
+
+// CutWith is what the last iteration that was cut off ended with; js.Place tells where it was.
+func (v *VU) CutWith() error { return v.cutWith }
 
 // number puts the numbers of the virtual user and its iteration where k6 has them: beside the tags, because no two
 // iterations share them.

@@ -39,7 +39,7 @@ func (m *module) check(call sobek.FunctionCall) sobek.Value {
 	all := true
 	now := time.Now()
 	for _, name := range sets.Keys() {
-		series := m.checks[seriesKey{tags, name}]
+		series := m.knownCheck(tags, name)
 		if series == nil && strings.Contains(name, "::") {
 			vu.Throw(errSeparator)
 		}
@@ -78,11 +78,22 @@ func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
 	}
 	group, _ := tags.Get("group")
 	s := vu.Test.Meter.CheckSeries(named, group, name)
-	if m.checks == nil || len(m.checks) >= maxCached {
-		m.checks = map[seriesKey]*meter.Series{}
+	if len(m.checks) >= maxCached {
+		m.checks = nil
 	}
-	m.checks[seriesKey{tags, name}] = s
+	m.checks = append(m.checks, checkEntry{tags, name, s})
 	return s
+}
+
+// knownCheck finds what checkSeries has kept, or nil. Scripts have a handful of checks: looking through a list is quicker
+// than hashing a name, and a tenth of a map's weight.
+func (m *module) knownCheck(tags *metric.TagSet, name string) *meter.Series {
+	for i := range m.checks {
+		if e := &m.checks[i]; e.tags == tags && e.name == name {
+			return e.series
+		}
+	}
+	return nil
 }
 
 // isAsync is scope.IsAsync, quick for the functions that all have the same prototype.

@@ -20,13 +20,14 @@ type module struct {
 	timer *time.Timer   // of sleep, used again each time
 	plain *sobek.Object // the prototype of functions known to be ordinary ones
 
-	checks map[seriesKey]*meter.Series
+	checks []checkEntry
 	groups map[groupKey]*groupEntry
 }
 
-type seriesKey struct {
-	tags *metric.TagSet
-	name string
+type checkEntry struct {
+	tags   *metric.TagSet
+	name   string
+	series *meter.Series
 }
 
 // maxCached bounds each cache of a virtual user: beyond it the cache starts afresh, so a script that makes up names

@@ -23,7 +23,7 @@ type client struct {
 	jarValue *sobek.Object
 	callback *statuses
 
-	slots   [8]slot // what the last URLs have led to; a call site in a loop finds its own again
+	slots   []slot // what the last URLs have led to; a call site in a loop finds its own again
 	methods methods
 }
 
@@ -127,9 +127,21 @@ func (c *client) connect() *httpc.Client {
 	return c.http
 }
 
+// manySlots are for a script that uses several URLs. Most use one, and there may be thousands of virtual users.
+const manySlots = 8
+
 // slotFor returns the slot of the URL that raw spells.
 func (c *client) slotFor(raw string) *slot {
+	if len(c.slots) == 1 && c.slots[0].raw == raw {
+		return &c.slots[0]
+	}
 	h := maphash.String(c.shared.targets.seed, raw)
+	switch len(c.slots) {
+	case 0:
+		c.slots = make([]slot, 1)
+	case 1:
+		c.slots = append(make([]slot, 0, manySlots), c.slots[0])[:manySlots]
+	}
 	s := &c.slots[h>>32%uint64(len(c.slots))]
 	if s.target == nil || s.raw != raw {
 		t := c.shared.targets.get(raw, h)

@@ -11,14 +11,16 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+
+	"throng/internal/load/httpc"
 )
 
 // errDecompress marks a body that its Content-Encoding does not fit: error code 1701.
 var errDecompress = errors.New("error decompressing response body")
 
-// decode undoes the encodings that the header Content-Encoding lists, the last one first. From an encoding that it does
-// not know on, the body stays as it is.
-func decode(body []byte, header string) ([]byte, error) {
+// decode undoes the encodings that the header Content-Encoding lists, the last one first, into at most the given number
+// of bytes. From an encoding that it does not know on, the body stays as it is.
+func decode(body []byte, header string, most int64) ([]byte, error) {
 	names := strings.Split(header, ",")
 	for i := len(names) - 1; i >= 0 && len(body) > 0; i-- {
 		r, err := decoder(strings.TrimSpace(names[i]), body)
@@ -27,7 +29,10 @@ func decode(body []byte, header string) ([]byte, error) {
 		}
 		var out []byte
 		if err == nil {
-			out, err = io.ReadAll(r)
+			out, err = io.ReadAll(io.LimitReader(r, most+1))
+		}
+		if err == nil && int64(len(out)) > most {
+			return nil, httpc.TooLarge(most)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w (%w)", errDecompress, err)

@@ -139,7 +139,7 @@ func (k *carrier) receive(q *call, h *hop, r *response) error {
 	if enc == "" {
 		return nil
 	}
-	body, err := decode(r.body, enc)
+	body, err := decode(r.body, enc, k.shared.net.config.MaxResponseBytes)
 	r.body = body
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"sync"
 
 	"throng/internal/load/httpc"
@@ -64,6 +65,7 @@ func config(o *plan.Options) (cfg httpc.Config, err error) {
 	cfg = httpc.Config{
 		BlockedIPs: o.BlacklistIPs, BlockedHostnames: o.BlockHostnames, NoConnectionReuse: o.NoConnectionReuse.V,
 		MaxIdle: int(o.Batch.V), MaxIdlePerHost: int(o.BatchPerHost.V), Proxy: httpc.ProxyFromEnvironment(),
+		MaxResponseBytes: mostKept(debug.SetMemoryLimit(-1)),
 	}
 	if cfg.Hosts, err = httpc.ParseHosts(o.Hosts); err != nil {
 		return cfg, err
@@ -74,6 +76,10 @@ func config(o *plan.Options) (cfg httpc.Config, err error) {
 	cfg.TLS, err = tlsConfig(o)
 	return cfg, err
 }
+
+// mostKept bounds the body of one response, in bytes, encoded or not: a gigabyte, or an eighth of the process' memory
+// limit, for reading a body that grows, undoing its encoding and making a string of it each need it once more.
+func mostKept(limit int64) int64 { return min(1<<30, limit/8) }
 
 func dns(o plan.DNS) (d httpc.DNS, err error) {
 	if d.TTL, err = plan.ParseTTL(o.TTL.Or("5m")); err != nil {

@@ -1,0 +1,181 @@
+package vu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"throng/internal/load/executor"
+	"throng/internal/load/k6/scope"
+	"throng/internal/load/meter"
+)
+
+func quietMeter(st *stage) *meter.Meter { return meter.New(meter.Config{Builtin: st.Test.Builtin}) }
+
+func TestInterruptEndsBeforeDeactivateReturns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, `import { sleep } from 'k6'; export default function () { sleep(100); }`)
+		v := st.vu(1)
+		var begun, ended atomic.Bool
+		v.scope.OnInterrupt = append(v.scope.OnInterrupt, func() { // as long as it takes to cut off I/O
+			begun.Store(true)
+			time.Sleep(time.Second)
+			ended.Store(true)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		st.enter(ctx, v, st.scene("a"))
+		if v.Iterate(executor.Iteration{}) {
+			t.Error("an iteration that was cut off is complete")
+		}
+		if ended.Load() {
+			t.Error("the iteration waited for the hook")
+		}
+		v.Deactivate()
+		if !begun.Load() || !ended.Load() {
+			t.Errorf("Deactivate returned though the interruption has begun: %v, ended: %v", begun.Load(), ended.Load())
+		}
+	})
+}
+
+func TestAnInterruptionNeverReachesTheNextActivation(t *testing.T) {
+	st := newStage(t, `export default function () { let n = 0; for (let i = 0; i < 200; i++) n += i; }`)
+	v, s := st.vu(1), st.scene("a")
+	for i := range 2000 {
+		ctx, cancel := context.WithCancel(t.Context())
+		st.enter(ctx, v, s)
+		go cancel() // anywhere in the iteration, or after it
+		v.Iterate(executor.Iteration{})
+		v.Deactivate()
+		st.enter(t.Context(), v, s)
+		if !v.Iterate(executor.Iteration{}) || st.said.take() != "" {
+			t.Fatalf("round %d: the interruption came late", i)
+		}
+		v.Deactivate()
+		<-ctx.Done()
+	}
+}
+
+func TestTheEndOfTheContextCutsOffWhateverAnIterationDoes(t *testing.T) {
+	for _, tt := range []struct{ name, body string }{
+		{"a sleep", `sleep(100)`},
+		{"a promise of a timer", `await new Promise((f) => setTimeout(f, 1e6))`},
+		{"a timer that repeats", `setInterval(() => {}, 100)`},
+		{"a sleep within try", `try { sleep(100) } catch (e) { console.log('caught') } finally { console.log('finally') }`},
+		{"promises after the sleep", `sleep(100); await null; console.log('after')`},
+		{"a group", `group('g', () => sleep(100))`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newStage(t, `import { sleep, group } from 'k6'; let n = 0;
+					export default async function () { if (n++ < 1) { `+tt.body+` } else { await new Promise((f) => setTimeout(f, 10)); console.log('again', __ITER); } }`)
+				if tt.name == "a group" { // groups take no async functions, but may stand in one
+					st = newStage(t, `import { sleep, group } from 'k6'; let n = 0; export default function () { if (n++ < 1) { `+tt.body+` } else console.log('again', __ITER) }`)
+				}
+				v, s := st.vu(1), st.scene("a")
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				start := time.Now()
+				st.enter(ctx, v, s)
+				if v.Iterate(executor.Iteration{}) || time.Since(start) != time.Second {
+					t.Errorf("cut off after %v, want 1s", time.Since(start))
+				}
+				synctest.Wait()
+				if v.Iterate(executor.Iteration{}) {
+					t.Error("a further iteration was not refused")
+				}
+				v.Deactivate()
+				st.hear("")
+				st.enter(t.Context(), v, s)
+				st.iterate(v, 1)
+				v.Deactivate()
+				st.hear("again 2")
+				for _, s := range st.Test.Meter.Snapshot().Series {
+					if s.Metric == "iterations" && s.Sum != 1 {
+						t.Errorf("%v iterations are complete, want 1", s.Sum)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestABusyLoopIsCutOff(t *testing.T) {
+	st := newStage(t, `import exec from 'k6/execution'; export default function () { for (;;) { exec.test.fail(''); } }`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	turns := 0
+	st.Test.Fail = func(string) { // the loop itself says that it is busy
+		if turns++; turns == 100 {
+			cancel()
+		}
+	}
+	v := st.vu(1)
+	st.enter(ctx, v, st.scene("a"))
+	if v.Iterate(executor.Iteration{}) {
+		t.Error("a loop without end is complete")
+	}
+	v.Deactivate()
+}
+
+func TestAnAbortCountsAsCompleteAndWaitsForTheOthersToHear(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, `import exec from 'k6/execution'; export default function () { try { exec.test.abort('enough'); } finally { console.log('never'); } }`)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var message string
+		st.Test.Abort = func(m string) {
+			message = m
+			time.AfterFunc(time.Second, cancel)
+		}
+		v := st.vu(1)
+		start := time.Now()
+		st.enter(ctx, v, st.scene("a"))
+		if !v.Iterate(executor.Iteration{}) || time.Since(start) != time.Second || message != "test aborted: enough" {
+			t.Errorf("after %v: message %q", time.Since(start), message)
+		}
+		v.Deactivate()
+		st.hear("")
+	})
+}
+
+func TestInitEndsWithItsContext(t *testing.T) {
+	for _, top := range []string{`for (;;) { __ENV.TURN; }`, `await new Promise((f) => setTimeout(f, 1e6));`} {
+		st := newStage(t, top+`; export default function () {}`)
+		why := errors.New("enough of this")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(why)
+		if _, err := st.New(ctx, 1, 1); err == nil || !strings.Contains(err.Error(), "enough of this") && !errors.Is(err, why) {
+			t.Errorf("%s: New: %v", top, err)
+		}
+	}
+}
+
+func TestHooksComeInTheirOrder(t *testing.T) {
+	st := newStage(t, `export default function () { console.log('iteration'); }`)
+	v := st.vu(1)
+	var order []string
+	note := func(what string) func() { return func() { order = append(order, what) } }
+	v.scope.OnActivate = append(v.scope.OnActivate, note("activate"))
+	v.scope.OnIterationStart = append(v.scope.OnIterationStart, note("start"))
+	v.scope.OnInterrupt = append(v.scope.OnInterrupt, note("interrupt"))
+	v.scope.OnClose = append(v.scope.OnClose, note("close"))
+	if v.scope.Phase != scope.Init {
+		t.Errorf("the phase is %d", v.scope.Phase)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	st.enter(ctx, v, st.scene("a"))
+	st.iterate(v, 2)
+	cancel()
+	v.Deactivate()
+	v.Deactivate() // once more does no harm
+	v.Close()
+	if got := fmt.Sprint(order); got != "[activate start start interrupt close]" {
+		t.Errorf("the order is %s", got)
+	}
+}
