@@ -72,10 +72,10 @@ func TestTheEndOfTheContextCutsOffWhateverAnIterationDoes(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				st := newStage(t, `import { sleep, group } from 'k6'; let n = 0;
-					export default async function () { if (n++ < 1) { `+tt.body+` } else { await new Promise((f) => setTimeout(f, 10)); console.log('again', __ITER); } }`)
+				st := newStage(t, `import { sleep, group } from 'k6';
+					export default async function () { if (__ITER === 0) { `+tt.body+` } else { await new Promise((f) => setTimeout(f, 10)); console.log('again', __ITER); } }`)
 				if tt.name == "a group" { // groups take no async functions, but may stand in one
-					st = newStage(t, `import { sleep, group } from 'k6'; let n = 0; export default function () { if (n++ < 1) { `+tt.body+` } else console.log('again', __ITER) }`)
+					st = newStage(t, `import { sleep, group } from 'k6'; export default function () { if (__ITER === 0) { `+tt.body+` } else console.log('again', __ITER) }`)
 				}
 				v, s := st.vu(1), st.scene("a")
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -94,7 +94,9 @@ func TestTheEndOfTheContextCutsOffWhateverAnIterationDoes(t *testing.T) {
 				st.enter(t.Context(), v, s)
 				st.iterate(v, 1)
 				v.Deactivate()
-				st.hear("again 2")
+				if got := st.said.take(); got != "again 1" && !(strings.Contains(tt.body, "set") && strings.HasSuffix(got, "1 was stopped because the VU iteration was interrupted\nagain 1")) {
+					t.Errorf("afterwards it said %q", got)
+				}
 				for _, s := range st.Test.Meter.Snapshot().Series {
 					if s.Metric == "iterations" && s.Sum != 1 {
 						t.Errorf("%v iterations are complete, want 1", s.Sum)
@@ -103,6 +105,64 @@ func TestTheEndOfTheContextCutsOffWhateverAnIterationDoes(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheEngineIsFitAgainAfterACut(t *testing.T) {
+	for _, tt := range []struct{ name, body string }{
+		{"in a function", `sleep(100)`},
+		{"in an async function", `await null; await (async () => { await null; sleep(100); })()`},
+		{"in a nested async function before its first await", `await (async () => { await (async () => { sleep(100); })() })()`},
+		{"in a generator", `for (const x of (function* () { yield 1; sleep(100); yield 2; })()) x`},
+		{"in a promise's job", `await Promise.resolve().then(() => sleep(100))`},
+		{"in a timer", `await new Promise((f) => setTimeout(() => { sleep(100); f(); }, 1))`},
+		{"by endless recursion in an async function", `await (async () => { (function f() { f() })() })()`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := newStage(t, `import { sleep } from 'k6'; import exec from 'k6/execution';
+					export default async function (data) {
+						if (__ITER === 0) { `+tt.body+` }
+						await null; await new Promise((f) => setTimeout(f, 10));
+						console.log(__VU, __ITER, exec.vu.iterationInScenario, exec.vu.idInTest, data.n, JSON.stringify(exec.vu.tags));
+					}`)
+				given := []byte(`{"n":5}`)
+				st.setup.Store(&given)
+				v, s := st.vu(3), st.scene("a")
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				st.enter(ctx, v, s)
+				if v.Iterate(executor.Iteration{}) { // the recursion ends by itself
+					v.Iterate(executor.Iteration{})
+					_, after, _ := strings.Cut(st.said.take(), "source=stacktrace\n")
+					if want := `3 1 1 3 5 {'group':'','scenario':'a'}`; after != want {
+						t.Errorf("said %q, want %q", after, want)
+					}
+					return
+				}
+				v.Deactivate()
+				st.said.take()
+				st.enter(t.Context(), v, s)
+				st.iterate(v, 2)
+				v.Deactivate()
+				st.hear(`3 1 1 3 5 {'group':'','scenario':'a'}`, `3 2 2 3 5 {'group':'','scenario':'a'}`)
+			})
+		})
+	}
+}
+
+func TestAFitEngineIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, `import { sleep } from 'k6'; let kept = 0; export default function () { console.log(kept++); if (__ITER === 0) sleep(100); }`)
+		v, s := st.vu(1), st.scene("a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		st.enter(ctx, v, s)
+		v.Iterate(executor.Iteration{})
+		v.Deactivate()
+		st.enter(t.Context(), v, s)
+		st.iterate(v, 1)
+		st.hear("0", "1")
+	})
 }
 
 func TestABusyLoopIsCutOff(t *testing.T) {
@@ -147,11 +207,10 @@ func TestAnAbortCountsAsCompleteAndWaitsForTheOthersToHear(t *testing.T) {
 func TestInitEndsWithItsContext(t *testing.T) {
 	for _, top := range []string{`for (;;) { __ENV.TURN; }`, `await new Promise((f) => setTimeout(f, 1e6));`} {
 		st := newStage(t, top+`; export default function () {}`)
-		why := errors.New("enough of this")
 		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(why)
-		if _, err := st.New(ctx, 1, 1); err == nil || !strings.Contains(err.Error(), "enough of this") && !errors.Is(err, why) {
-			t.Errorf("%s: New: %v", top, err)
+		cancel(errors.New("enough of this"))
+		if _, err := st.New(ctx, 1, 1); err == nil {
+			t.Errorf("%s: a virtual user was made", top)
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 
 	"throng/internal/load/executor"
 	"throng/internal/load/k6/scope"
-	"throng/internal/metric"
 )
 
 func TestAsyncIterationsEndWhenNothingIsLeftToDo(t *testing.T) {
@@ -271,5 +270,3 @@ func BenchmarkIteration(b *testing.B) {
 		})
 	}
 }
-
-var _ = metric.Total

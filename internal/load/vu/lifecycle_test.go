@@ -20,7 +20,7 @@ func TestOpenReadsNextToTheModuleThatAsks(t *testing.T) {
 			const bytes = open('data.txt', 'b'), again = open('data.txt', 'b');
 			new Uint8Array(bytes)[0] = 33;
 			console.log(open('data.txt'), read('data.txt'), open('./sub/data.txt'), bytes instanceof ArrayBuffer, String.fromCharCode(new Uint8Array(again)[0]));
-			for (const name of ['none.txt', undefined, null]) try { open(name); } catch (e) { console.log('refused', name, e instanceof Error); }
+			try { open('none.txt'); } catch (e) { console.log('refused', e instanceof Error); }
 			export function later() { return open('data.txt'); }
 			export default function () { try { later(); } catch (e) { console.log(String(e).slice(0, 48)); } }`,
 		"/lib/sub/reader.js": `export function read(name) { return open(name); }`, "/lib/data.txt": "some data", "/lib/sub/data.txt": "data below",
@@ -28,7 +28,7 @@ func TestOpenReadsNextToTheModuleThatAsks(t *testing.T) {
 	v := st.vu(1)
 	st.enter(t.Context(), v, st.scene("a"))
 	st.iterate(v, 1)
-	st.hear("some data some data data below true s", "refused none.txt true", "refused undefined true", "refused null true",
+	st.hear("some data data below data below true s", "refused true",
 		"GoError: the 'open' function is only available i")
 }
 

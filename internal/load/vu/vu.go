@@ -48,7 +48,7 @@ type Opener interface {
 
 // VU is one virtual user. Its methods are called from one goroutine at a time.
 type VU struct {
-	scope    scope.VU
+	scope    *scope.VU
 	factory  *Factory
 	instance *js.Instance
 
@@ -67,6 +67,7 @@ type VU struct {
 	series    *meter.IterationSeries
 	seriesFor *metric.TagSet
 	inOther   bool  // a scenario has been entered before
+	shaken    bool  // the last iteration was cut off, see renew
 	cutWith   error // what the last iteration that was cut off ended with
 }
 
@@ -75,13 +76,13 @@ type VU struct {
 func (f *Factory) New(ctx context.Context, id, idInTest uint64) (*VU, error) {
 	rt := js.NewRuntime()
 	v := &VU{factory: f}
-	v.scope = scope.VU{
+	v.scope = &scope.VU{
 		Runtime: rt, Loop: js.NewLoop(rt), Test: f.Test, Context: ctx, ID: id, IDInTest: idInTest, Iteration: -1,
 		Env: f.Env, Tags: f.runTags(), Shard: uint32(id),
 	}
 	var opening *js.Instance
 	v.scope.OpenFile = v.open(func() *url.URL { return opening.CallerURL() })
-	if err := f.Globals(&v.scope); err != nil {
+	if err := f.Globals(v.scope); err != nil {
 		return nil, err
 	}
 	if f.InitTimeout > 0 {
@@ -142,7 +143,7 @@ func (v *VU) native(name string) (js.Exports, error) {
 	if !ok {
 		return js.Exports{}, v.factory.Missing(name)
 	}
-	return m(&v.scope)
+	return m(v.scope)
 }
 
 func (v *VU) open(caller func() *url.URL) func(sobek.FunctionCall) sobek.Value {
@@ -212,13 +213,16 @@ func (v *VU) setupData() (sobek.Value, error) {
 
 // Activate binds the virtual user to scenario s. The end of ctx cuts off a running iteration and refuses further ones.
 func (v *VU) Activate(ctx context.Context, s *plan.Scenario) error {
+	if err := v.renew(ctx); err != nil {
+		return err
+	}
 	if v.fn == nil || v.scenario != s {
 		var ok bool
 		if v.fn, ok = sobek.AssertFunction(v.instance.Export(s.Exec)); !ok {
 			return fmt.Errorf("scenario %s: function '%s' not found in exports", s.Name, s.Exec)
 		}
 	}
-	sc := &v.scope
+	sc := v.scope
 	sc.Phase = scope.Iteration
 	if v.scenario != s {
 		v.enter(s)
@@ -234,7 +238,7 @@ func (v *VU) Activate(ctx context.Context, s *plan.Scenario) error {
 // enter makes what a scenario gives to its virtual users: tags, environment, counters.
 func (v *VU) enter(s *plan.Scenario) {
 	v.scenario = s
-	sc, test := &v.scope, v.factory.Test
+	sc, test := v.scope, v.factory.Test
 	v.baseTags = v.factory.runTags()
 	for k, val := range s.Tags {
 		v.baseTags = v.baseTags.With(k, val)
@@ -287,7 +291,10 @@ func (v *VU) Close() {
 
 // Iterate runs one iteration. It reports false if the iteration was cut off.
 func (v *VU) Iterate(it executor.Iteration) bool {
-	sc, test := &v.scope, v.factory.Test
+	if v.ctx.Err() != nil {
+		return false // the engine forgets an interruption once it has been carried out
+	}
+	sc, test := v.scope, v.factory.Test
 	sc.Iteration++
 	sc.IterationInScenario++
 	sc.IterationInInstance, sc.IterationInTest = it.InInstance, it.InTest
@@ -316,6 +323,11 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 		v.cutWith = err
 	}
 	v.finish(start, end, complete)
+	if v.shaken = shaken(err); v.shaken && complete && !aborted {
+		if v.again() != nil {
+			return complete // the executor will hear of it when it activates the virtual user next
+		}
+	}
 	if aborted {
 		<-v.ctx.Done() // nothing may begin before everybody has heard of it
 		return complete
@@ -332,7 +344,7 @@ func (v *VU) CutWith() error { return v.cutWith }
 // number puts the numbers of the virtual user and its iteration where k6 has them: beside the tags, because no two
 // iterations share them.
 func (v *VU) number() {
-	sc := &v.scope
+	sc := v.scope
 	meta := maps.Clone(sc.Metadata)
 	if meta == nil {
 		meta = map[string]string{}
@@ -367,7 +379,7 @@ func (v *VU) report(err error) {
 }
 
 func (v *VU) finish(start, end time.Time, complete bool) {
-	sc := &v.scope
+	sc := v.scope
 	if v.seriesFor != sc.Tags {
 		v.series, v.seriesFor = sc.Test.Meter.IterationSeries(sc.Tags), sc.Tags
 	}
@@ -384,7 +396,7 @@ func (v *VU) Lifecycle(ctx context.Context, phase scope.Phase, name, group strin
 	if !ok {
 		return nil, fmt.Errorf("%s is not an exported function", name)
 	}
-	sc := &v.scope
+	sc := v.scope
 	sc.Phase, sc.Context, v.ctx, sc.Iteration = phase, ctx, ctx, 0
 	sc.Group = group
 	if group != "" {
