@@ -1,27 +1,31 @@
 # Needs Go alone, except where a target says otherwise. `make demo` and `make test` are the two to know.
 GO ?= go
 export CGO_ENABLED ?= 0
+# Everywhere, or not at all: else the binary, the tests and the cross builds each compile the standard library anew.
+export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
+# The race detector needs cgo, hence a C compiler; without one the tests run all the same, without it.
+RACE ?= $(if $(shell command -v gcc || command -v clang),-race)
 
 .PHONY: build demo test race vet lint compat nginx bench fuzz soak cross qemu zoslint clean
 
 build: ## the binary, ./throng
-	$(GO) build -trimpath -o throng ./cmd/throng
+	$(GO) build -o throng ./cmd/throng
 
 demo: build ## an example test against a built-in server; no network
 	./throng demo
 
-test: build ## every test; compat needs python3, test/nginx needs nginx: without them they are skipped, and say so
-	THRONG_BIN=$(CURDIR)/throng $(GO) test -timeout 20m ./...
+test: build vet ## every test, under the race detector; compat needs python3, test/nginx needs nginx: else they are skipped, and say so
+	CGO_ENABLED=$(if $(RACE),1,0) THRONG_BIN=$(CURDIR)/throng $(GO) test $(RACE) -timeout 20m ./...
 
-race: ## the packages under the race detector (needs cgo and a C compiler)
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m ./...
+race: ## the short tests under the race detector, whatever the cache says
+	CGO_ENABLED=1 $(GO) test -race -short -count=1 -timeout 20m ./...
 
 vet:
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
 
 lint: vet ## golangci-lint, installed when it is missing
-	@command -v golangci-lint >/dev/null || $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest
+	@PATH="$$PATH:$$($(GO) env GOPATH)/bin"; command -v golangci-lint >/dev/null || $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest
 	PATH="$$PATH:$$($(GO) env GOPATH)/bin" golangci-lint run
 
 COMPAT ?=

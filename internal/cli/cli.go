@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -86,7 +87,7 @@ func (g *global) startLog() error {
 		})
 		stdout, stderr = g.screen.Above(g.Stdout), g.screen.Above(g.Stderr)
 	}
-	opts := viewterm.LogOptions{Format: viewterm.ParseFormat(g.setting(g.logFormat, "LOG_FORMAT", "text")), Level: g.level(), Colour: g.color(g.Stderr)}
+	opts := viewterm.LogOptions{Start: time.Now(), Format: viewterm.ParseFormat(g.setting(g.logFormat, "LOG_FORMAT", "text")), Level: g.level(), Colour: g.color(g.Stderr)}
 	g.log = slog.New(viewterm.NewHandler(stderr, opts))
 	out, err := viewterm.ParseLogOutput(g.setting(g.logOutput, "LOG_OUTPUT", "stderr"))
 	if err != nil {
