@@ -32,6 +32,10 @@ func Main(m *testing.M) int {
 	if err := os.Setenv("THRONG_BIN", abs); err != nil {
 		return report(err)
 	}
+	// Also what makes `go test` run the tests again, instead of showing what it remembers, once the binary is another.
+	if _, err := os.Stat(abs); err != nil {
+		return report(err)
+	}
 	return m.Run()
 }
 

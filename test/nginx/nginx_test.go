@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -65,7 +66,7 @@ http {
 `
 
 // start runs nginx until the test ends, or skips the test where there is none.
-func start(t *testing.T) *server {
+func start(t *testing.T, free *ports) *server {
 	t.Helper()
 	bin, err := exec.LookPath("nginx")
 	if err != nil {
@@ -76,7 +77,7 @@ func start(t *testing.T) *server {
 	// The upstream never answers. It leaves when nginx does, which is when throng has given up.
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(upstream.Close)
-	s := &server{dir: t.TempDir(), clear: free(t), secure: free(t)}
+	s := &server{dir: t.TempDir(), clear: free.take(t), secure: free.take(t)}
 	certify(t, s.dir)
 	user := ""
 	if os.Getuid() == 0 {
@@ -123,14 +124,27 @@ func (s *server) lines(t *testing.T) []string {
 
 func exists(p string) bool { _, err := os.Stat(p); return err == nil }
 
-func free(t *testing.T) string {
+// ports hands out addresses that only their owner will use: never the same twice, and below the ports that connections
+// leave from. A port that the system chose could be chosen again before nginx listens on it.
+type ports struct {
+	mu   sync.Mutex
+	next int
+}
+
+func (p *ports) take(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", p.next)
+		p.next++
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatalf("no free port below %d", p.next)
+	return ""
 }
 
 func certify(t *testing.T, dir string) {
@@ -189,6 +203,7 @@ func requests(t *testing.T, base, body string, extra ...string) int {
 }
 
 func TestSummaryCountsWhatNginxLogs(t *testing.T) {
+	free := &ports{next: 22000 + os.Getpid()%5000}
 	for _, play := range []struct {
 		name, script string
 		args         []string
@@ -232,7 +247,7 @@ func TestSummaryCountsWhatNginxLogs(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				s := start(t)
+				s := start(t, free)
 				base, protocol := "http://"+s.clear, "HTTP/1.1"
 				if secure {
 					base, protocol = "https://"+s.secure, "HTTP/2.0"

@@ -124,6 +124,17 @@ func TestVUsGoOutInTheOrderOfTheirNumbers(t *testing.T) {
 	}
 }
 
+func TestVUsThatAreMadeTogetherStandInOrder(t *testing.T) {
+	st := newStage(t, `export const options = { vus: 300, duration: '1s' };
+		if (__VU % 7 === 1) { let n = 0; for (let i = 0; i < 2000; i++) n += i; }
+		export default function () {}`, nil)
+	st.init()
+	if !slices.IsSortedFunc(st.pool.free, func(a, b *member) int { return int(a.id - b.id) }) {
+		t.Error("who was ready first stands first")
+	}
+	st.checkPool()
+}
+
 func TestWhoWaitsForAVUGetsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPool()

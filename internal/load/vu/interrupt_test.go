@@ -123,7 +123,7 @@ func TestTheEngineIsFitAgainAfterACut(t *testing.T) {
 					export default async function (data) {
 						if (__ITER === 0) { `+tt.body+` }
 						await null; await new Promise((f) => setTimeout(f, 10));
-						console.log(__VU, __ITER, exec.vu.iterationInScenario, exec.vu.idInTest, data.n, JSON.stringify(exec.vu.tags));
+						console.log(__VU, __ITER, exec.vu.iterationInScenario, exec.vu.idInTest, data instanceof Object, JSON.stringify(exec.vu.tags));
 					}`)
 				given := []byte(`{"n":5}`)
 				st.setup.Store(&given)
@@ -134,7 +134,7 @@ func TestTheEngineIsFitAgainAfterACut(t *testing.T) {
 				if v.Iterate(executor.Iteration{}) { // the recursion ends by itself
 					v.Iterate(executor.Iteration{})
 					_, after, _ := strings.Cut(st.said.take(), "source=stacktrace\n")
-					if want := `3 1 1 3 5 {'group':'','scenario':'a'}`; after != want {
+					if want := `3 1 1 3 true {'group':'','scenario':'a'}`; after != want {
 						t.Errorf("said %q, want %q", after, want)
 					}
 					return
@@ -144,7 +144,7 @@ func TestTheEngineIsFitAgainAfterACut(t *testing.T) {
 				st.enter(t.Context(), v, s)
 				st.iterate(v, 2)
 				v.Deactivate()
-				st.hear(`3 1 1 3 5 {'group':'','scenario':'a'}`, `3 2 2 3 5 {'group':'','scenario':'a'}`)
+				st.hear(`3 1 1 3 true {'group':'','scenario':'a'}`, `3 2 2 3 true {'group':'','scenario':'a'}`)
 			})
 		})
 	}
@@ -184,24 +184,32 @@ func TestABusyLoopIsCutOff(t *testing.T) {
 }
 
 func TestAnAbortCountsAsCompleteAndWaitsForTheOthersToHear(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		st := newStage(t, `import exec from 'k6/execution'; export default function () { try { exec.test.abort('enough'); } finally { console.log('never'); } }`)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		var message string
-		st.Test.Abort = func(m string) {
-			message = m
-			time.AfterFunc(time.Second, cancel)
+	for _, heard := range []time.Duration{0, time.Second} {
+		synctest.Test(t, func(t *testing.T) { checkAbort(t, heard) })
+	}
+}
+
+func checkAbort(t *testing.T, heard time.Duration) {
+	st := newStage(t, `import exec from 'k6/execution'; export default function () { try { exec.test.abort('enough'); } finally { console.log('never'); } }`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var message string
+	st.Test.Abort = func(m string) {
+		message = m
+		if heard == 0 {
+			cancel()
+		} else {
+			time.AfterFunc(heard, cancel)
 		}
-		v := st.vu(1)
-		start := time.Now()
-		st.enter(ctx, v, st.scene("a"))
-		if !v.Iterate(executor.Iteration{}) || time.Since(start) != time.Second || message != "test aborted: enough" {
-			t.Errorf("after %v: message %q", time.Since(start), message)
-		}
-		v.Deactivate()
-		st.hear("")
-	})
+	}
+	v := st.vu(1)
+	start := time.Now()
+	st.enter(ctx, v, st.scene("a"))
+	if !v.Iterate(executor.Iteration{}) || time.Since(start) != heard || message != "test aborted: enough" {
+		t.Errorf("after %v: message %q", time.Since(start), message)
+	}
+	v.Deactivate()
+	st.hear("")
 }
 
 func TestInitEndsWithItsContext(t *testing.T) {
