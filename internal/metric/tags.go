@@ -84,7 +84,7 @@ func identity(sorted []Tag) string {
 	return string(b)
 }
 
-// TagSet is an immutable set of tags, sorted by key. The nil set is empty.
+// TagSet is an immutable set of tags, sorted by key. A nil one reads as empty, but only a Tags table can add to one.
 type TagSet struct {
 	table *Tags
 	tags  []Tag

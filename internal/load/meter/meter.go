@@ -3,7 +3,6 @@ package meter
 import (
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +33,7 @@ type Meter struct {
 	requests map[*metric.TagSet]*RequestSeries
 	ends     map[*metric.TagSet]*IterationSeries
 	defs     []def
-	byName   map[string]int32
+	byID     map[string]int32 // of sinks: role and selector
 	groups   []string
 	checks   []metric.Selector
 	seq      uint64
@@ -89,7 +88,7 @@ func New(cfg Config) *Meter {
 	m := &Meter{
 		cfg: cfg, subs: map[string][]metric.Selector{},
 		series: map[seriesKey]*Series{}, requests: map[*metric.TagSet]*RequestSeries{},
-		ends: map[*metric.TagSet]*IterationSeries{}, byName: map[string]int32{},
+		ends: map[*metric.TagSet]*IterationSeries{}, byID: map[string]int32{},
 		shards: make([]shard, shardCount(runtime.GOMAXPROCS(0))),
 	}
 	for i := range m.shards {
@@ -199,20 +198,12 @@ func (m *Meter) resolve(mt *metric.Metric, tags *metric.TagSet) *Series {
 
 // sink returns the index of the sink for that part of mt; m.mu is held.
 func (m *Meter) sink(role metric.Role, mt *metric.Metric, tags []metric.Tag) int32 {
-	var b strings.Builder
-	b.WriteByte(byte('0' + role))
-	b.WriteString(mt.Name)
-	for _, t := range tags {
-		b.WriteByte(0)
-		b.WriteString(t.Key)
-		b.WriteByte(0)
-		b.WriteString(t.Value)
-	}
-	if i, ok := m.byName[b.String()]; ok {
+	id := string(rune('0'+role)) + metric.Selector{Metric: mt.Name, Tags: tags}.ID()
+	if i, ok := m.byID[id]; ok {
 		return i
 	}
 	i := int32(len(m.defs))
-	m.byName[b.String()] = i
+	m.byID[id] = i
 	m.defs = append(m.defs, def{role, mt, tags})
 	return i
 }
