@@ -60,6 +60,7 @@ type session struct {
 
 	mu    sync.Mutex // guards what follows, which the display reads
 	stage string
+	pulse viewterm.Pulse
 	ready run.Ready
 }
 
@@ -124,6 +125,11 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 		Stage: func(name string) {
 			s.mu.Lock()
 			s.stage = name
+			s.mu.Unlock()
+		},
+		Tick: func(elapsed time.Duration, snap metric.Snapshot) {
+			s.mu.Lock()
+			s.pulse = s.pulse.Next(elapsed, snap, s.display.Colour)
 			s.mu.Unlock()
 		},
 		Warn: func(m string) { s.log.Warn(m) },
@@ -272,7 +278,8 @@ func (s *session) frame() viewterm.Frame {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return viewterm.Frame{
-		Stage: s.stage, Elapsed: s.runner.Elapsed(), Max: s.ready.MaxDuration, Load: s.runner.Load(), Scenarios: s.runner.Progress(),
+		Stage: s.stage, Elapsed: s.runner.Elapsed(), Max: s.ready.MaxDuration, Load: s.runner.Load(), Pulse: s.pulse,
+		Scenarios: s.runner.Progress(),
 	}
 }
 

@@ -4,6 +4,8 @@ package compat
 import (
 	"bytes"
 	"encoding/json"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,10 +22,10 @@ func TestMain(m *testing.M) { os.Exit(built.Main(m)) }
 const areas = "core-* exec-* cli-* http-* js-* mod-crypto-* mod-encoding mod-data-* mod-timers-* mod-textcodec mod-html-response"
 
 // judge runs the kit over the cases that match and returns, for each case, the differences from k6.
-func judge(t *testing.T, jobs string, globs []string) map[string][]string {
+func judge(t *testing.T, globs []string) map[string][]string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "outcome.json")
-	args := append([]string{"run", "--bin", built.Path(t), "--jobs", jobs, "--json", out}, globs...)
+	args := append([]string{"run", "--bin", built.Path(t), "--json", out}, globs...)
 	kit := exec.CommandContext(t.Context(), "python3", args...)
 	var log bytes.Buffer
 	kit.Stdout, kit.Stderr = &log, &log
@@ -46,42 +48,41 @@ func TestCompat(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("the kit needs python3: apt-get install python3")
 	}
+	watch(t)
 	globs := os.Getenv("COMPAT")
 	if globs == "" {
 		globs = areas
 	}
-	first := judge(t, "2", strings.Fields(globs))
-	if len(first) == 0 {
+	outcome := judge(t, strings.Fields(globs))
+	if len(outcome) == 0 {
 		t.Fatalf("no case matches %q", globs)
 	}
-	var again []string
-	for name, lines := range first {
-		if len(lines) > 0 {
-			again = append(again, name)
-		}
-	}
-	// Some cases watch the clock, and other tests share this machine: what failed gets a second try, alone, and the
-	// first try is told.
-	second := map[string][]string{}
-	if len(again) > 0 && len(again) <= 20 {
-		second = judge(t, "1", again)
-	}
-	names := make([]string, 0, len(first))
-	for name := range first {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(outcome)) {
 		t.Run(name, func(t *testing.T) {
-			lines, retried := second[name]
-			if !retried {
-				lines = first[name]
-			} else if len(lines) == 0 {
-				t.Logf("passed at the second try; the first said: %s", strings.Join(first[name], "; "))
-			}
-			for _, line := range lines {
+			for _, line := range outcome[name] {
 				t.Error(line)
 			}
 		})
+	}
+}
+
+// watch lets `go test` know every file the kit reads, so that it runs the tests again once one of them is another.
+func watch(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"cases", "server"} {
+		if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			_, err = os.Stat(path)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"run", "compat.py"} {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

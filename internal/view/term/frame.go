@@ -18,6 +18,7 @@ type Frame struct {
 	Elapsed   time.Duration // since the scenarios began
 	Max       time.Duration // the longest that they can take; it fixes how many digits Elapsed has
 	Load      metric.Load
+	Pulse     Pulse // shown on a terminal only
 	Scenarios []run.Progress
 }
 
@@ -26,8 +27,13 @@ type Frame struct {
 func (f Frame) Lines(width, height int, colour bool) []string {
 	width, height = max(width, 1), max(height, 2)
 	lines := []string{f.overall(true, width, colour)}
+	room := height - 2 // one line for the overall state, one that stays free for the cursor
+	if f.Pulse.line != "" && f.Stage == "" && room > len(f.Scenarios) {
+		lines = append(lines, f.Pulse.line)
+		room--
+	}
 	shown := f.Scenarios
-	if room := height - 2; len(shown) > room { // one line for the overall state, one that stays free for the cursor
+	if len(shown) > room {
 		shown = shown[:max(0, room-1)]
 	}
 	lines = append(lines, f.bars(shown, width, colour)...)
