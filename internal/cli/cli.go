@@ -30,7 +30,6 @@ type global struct {
 	Env
 	config, logOutput, logFormat, address string
 	noColor, quiet, verbose, profiling    bool
-	secretSources                         []string
 
 	screen *viewterm.Screen // where progress and log share a terminal; nil without one
 	log    *slog.Logger

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -201,12 +200,3 @@ func (t *test) inspect(ctx context.Context, g *global) (plan.Options, *scheduler
 
 // console is where the script's console goes when no file was asked for.
 func (g *global) console() *slog.Logger { return g.log.With(slog.String("source", "console")) }
-
-func printJSON(g *global, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(g.Stdout, string(data))
-	return err
-}

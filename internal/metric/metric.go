@@ -90,7 +90,7 @@ func (r *Registry) Define(name string, kind Kind, contains Contains) (*Metric, e
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !nameForm.MatchString(name) {
-		return nil, fmt.Errorf("Invalid metric name: '%s'. Metric names must only include up to 128 ASCII letters, numbers, or underscores and start with a letter or an underscore.", name) //nolint:staticcheck // scripts see this text
+		return nil, fmt.Errorf("Invalid metric name: '%s'. Metric names must only include up to 128 ASCII letters, numbers, or underscores and start with a letter or an underscore.", name) // scripts see this text
 	}
 	if m, ok := r.byName[name]; ok {
 		if m.Kind != kind {

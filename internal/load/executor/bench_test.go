@@ -9,7 +9,7 @@ import (
 )
 
 // idler is a VU and an Env whose iterations cost nothing, so what is left is what the executor costs.
-type idler struct{ free chan VU }
+type idler struct{}
 
 func (idler) Activate(context.Context, *plan.Scenario) error { return nil }
 func (idler) Deactivate()                                    {}

@@ -22,7 +22,6 @@ type player struct {
 	loop    *js.Loop
 	in      *js.Instance
 	console []string
-	logs    []string
 	checks  map[string][2]int
 }
 

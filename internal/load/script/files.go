@@ -118,7 +118,7 @@ func (f *Files) resolve(base *url.URL, specifier string) (*url.URL, error) {
 	case absolute:
 		return nil, fmt.Errorf("only supported schemes for imports are file and https, %s has `%s`", specifier, scheme)
 	case specifier[0] != '.' && specifier[0] != '/' && !filepath.IsAbs(specifier):
-		return nil, fmt.Errorf("The moduleSpecifier %q couldn't be recognised as something k6 supports.", specifier) //nolint:staticcheck // k6's words
+		return nil, fmt.Errorf("The moduleSpecifier %q couldn't be recognised as something k6 supports.", specifier) // k6's words
 	case base.Scheme == "https":
 		ref, err := url.Parse(specifier)
 		if err != nil {
@@ -174,7 +174,7 @@ func (f *Files) fetch(u *url.URL, specifier string) ([]byte, error) {
 		}
 		data, err := f.remote.load(u)
 		if err != nil {
-			//nolint:staticcheck // k6's words
+			// k6's words
 			return nil, fmt.Errorf("The moduleSpecifier %q couldn't be retrieved from the resolved url %q. Error : \"%w\"", specifier, u, err)
 		}
 		return data, nil
@@ -188,7 +188,7 @@ func (f *Files) fetch(u *url.URL, specifier string) ([]byte, error) {
 
 // missing begins with k6's words, which tests and users look for.
 func missing(specifier string) error {
-	//nolint:staticcheck // k6's words
+	// k6's words
 	return fmt.Errorf("The moduleSpecifier %q couldn't be found on local disk. "+
 		"Make sure that you've specified the right path to the file; "+
 		"in a container, the directory with the script and its modules must be mounted.", specifier)

@@ -21,7 +21,7 @@ func Save(files map[string][]byte, stdout, stderr io.Writer, create func(path st
 	if broken == nil {
 		return nil
 	}
-	return errors.New("Could not save some summary information:\n" + strings.Join(broken, "\n")) //nolint:staticcheck // k6's words
+	return errors.New("Could not save some summary information:\n" + strings.Join(broken, "\n")) // k6's words
 }
 
 func save(name string, data []byte, stdout, stderr io.Writer, create func(string) (io.WriteCloser, error)) error {

@@ -128,7 +128,7 @@ func (d *decoder) decode(call sobek.FunctionCall) sobek.Value {
 	}
 	var text []uint16
 	var rest []byte
-	valid := true
+	var valid bool
 	if d.encoding == "utf-8" {
 		text, rest, valid = decodeUTF8(in, !stream)
 	} else {

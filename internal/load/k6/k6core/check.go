@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errCheckInInit  = errors.New("Using check() in the init context is not supported") //nolint:staticcheck // scripts see this text
+	errCheckInInit  = errors.New("Using check() in the init context is not supported") // scripts see this text
 	errNoChecks     = errors.New("no checks provided to `check`")
 	errSeparator    = errors.New("group and check names may not contain '::'")
 	errAsyncInCheck = errors.New("the built-in check() does not support async functions as arguments: it would count the promise, not its result; await the value first, or use check() of the JavaScript utils library (https://grafana.com/docs/k6/latest/javascript-api/jslib/utils/check/)")

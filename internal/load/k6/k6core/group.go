@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errGroupInInit  = errors.New("Using group() in the init context is not supported") //nolint:staticcheck // scripts see this text
+	errGroupInInit  = errors.New("Using group() in the init context is not supported") // scripts see this text
 	errNoCallback   = errors.New("group() requires a callback as a second argument")
 	errAsyncInGroup = errors.New("group() does not support async functions as arguments: what follows an await would count outside of the group (https://grafana.com/docs/k6/latest/javascript-api/k6/group/)")
 )

@@ -169,9 +169,9 @@ func (m *module) Keys() []string {
 
 // The texts that scripts see when they use the network in init code.
 var (
-	errInitRequest = errors.New("Making http requests in the init context is not supported") //nolint:staticcheck // scripts see these texts
-	errInitBatch   = errors.New("Using batch in the init context is not supported")          //nolint:staticcheck
-	errInitJar     = errors.New("Making cookie jars in the init context is not supported")   //nolint:staticcheck
+	errInitRequest = errors.New("Making http requests in the init context is not supported")
+	errInitBatch   = errors.New("Using batch in the init context is not supported")
+	errInitJar     = errors.New("Making cookie jars in the init context is not supported")
 )
 
 // throw raises err in the script, as k6 raises errors of its modules.

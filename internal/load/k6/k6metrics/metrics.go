@@ -16,7 +16,7 @@ import (
 
 var (
 	errLate      = errors.New("metrics must be declared in the init context")
-	errAddInInit = errors.New("Adding to metrics in the init context is not supported") //nolint:staticcheck // scripts see this text
+	errAddInInit = errors.New("Adding to metrics in the init context is not supported") // scripts see this text
 )
 
 // New makes the module for vu.

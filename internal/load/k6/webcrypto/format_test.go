@@ -1,7 +1,6 @@
 package webcrypto
 
 import (
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
@@ -177,7 +176,7 @@ func TestUnsaltedSignaturesAreUnderstood(t *testing.T) {
 				t.Fatal(err)
 			}
 			// The standard library finds out how long the salt is when it is told 0.
-			if err := rsa.VerifyPSS(&k.PublicKey, crypto.Hash(h.Hash), digest, s, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}); err != nil {
+			if err := rsa.VerifyPSS(&k.PublicKey, h.Hash, digest, s, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthAuto}); err != nil {
 				t.Errorf("%d bits, %s: %v", bits, name, err)
 			}
 			salted, err := rsa.SignPSS(rand.Reader, k, h.Hash, digest, &rsa.PSSOptions{SaltLength: 8})

@@ -97,7 +97,7 @@ func (s *Stream) Add(samples []metric.Sample) {
 	full := len(s.pending) >= maxPending
 	s.mu.Unlock()
 	if full {
-		s.flush()
+		_ = s.flush() // kept in s.first: Run and Stop return it
 	}
 }
 
