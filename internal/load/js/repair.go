@@ -14,6 +14,9 @@ var groupsSource string
 //go:embed split.js
 var splitSource string
 
+//go:embed sizes.js
+var sizesSource string
+
 // repair is something that a runtime gets only if the program's source looks as if it needs it, because it costs every
 // virtual user memory: a global name, or a gap of the engine filled in JavaScript, which also takes what it replaces off
 // the engine's fastest path.
@@ -31,6 +34,7 @@ func repairs() []repair {
 		{needed: regexp.MustCompile(`\b(module|exports)\b`), define: (*Instance).defineTraps},
 		{needed: regexp.MustCompile(`\(\?<[\p{L}_$]`), name: "throng:groups.js", source: groupsSource}, // in a literal or a string
 		{needed: regexp.MustCompile(`\.split\(\s*(''|"")`), name: "throng:split.js", source: splitSource},
+		{needed: regexp.MustCompile(`\.(repeat|padStart|padEnd)\b`), name: "throng:sizes.js", source: sizesSource},
 	}
 }
 
