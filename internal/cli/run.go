@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -342,30 +342,16 @@ func (s *session) show(ctx context.Context, out conductor.Outcome, report summar
 		}
 		return nil
 	}
-	return s.writeFiles(files)
-}
-
-// writeFiles writes what handleSummary returned; one that cannot be written keeps no other from it.
-func (s *session) writeFiles(files map[string][]byte) error {
-	var failed []string
-	for name, data := range files {
-		var err error
-		switch name {
-		case "stdout":
-			_, err = s.Stdout.Write(data)
-		case "stderr":
-			_, err = s.Stderr.Write(data)
-		default:
-			if err = os.MkdirAll(filepath.Dir(name), 0o755); err == nil {
-				err = os.WriteFile(name, data, 0o644)
-			}
-		}
-		if err != nil {
-			failed = append(failed, fmt.Sprintf("'%s' (%v)", name, err))
-		}
-	}
-	if len(failed) > 0 {
-		s.log.Error("handleSummary() results could not be written to " + strings.Join(failed, ", "))
+	if err := summary.Save(files, s.Stdout, s.Stderr, createFile); err != nil {
+		s.log.Error(err.Error())
 	}
 	return nil
+}
+
+// createFile opens a file that handleSummary names, in folders that need not be there yet.
+func createFile(name string) (io.WriteCloser, error) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return nil, err
+	}
+	return os.Create(name)
 }

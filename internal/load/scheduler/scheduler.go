@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/grafana/sobek"
 	"golang.org/x/sync/errgroup"
 
 	"throng/internal/fault"
@@ -259,68 +258,6 @@ func (s *Scheduler) newVU(ctx context.Context) (*member, error) {
 	return &member{VU: v, s: s, id: n}, nil
 }
 
-// Setup calls setup() in a virtual user of its own.
-func (s *Scheduler) Setup(ctx context.Context) ([]byte, error) {
-	var data []byte
-	limit := s.test.Options.SetupTimeout.V
-	err := s.lifecycle(ctx, scope.Setup, "setup", "::setup", limit, fault.SetupTimeout, nil, func(v *vu.VU, val sobek.Value) (err error) {
-		data, err = v.SetupResult(val)
-		return fault.New(fault.Other, err)
-	})
-	return data, err
-}
-
-// Teardown calls teardown() with setup's result.
-func (s *Scheduler) Teardown(ctx context.Context, setupData []byte) error {
-	limit := s.test.Options.TeardownTimeout.V
-	return s.lifecycle(ctx, scope.Teardown, "teardown", "::teardown", limit, fault.TeardownTimeout, setupData, nil)
-}
-
-// lifecycle calls one of the script's functions in a virtual user of its own, within limit.
-func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, group string, limit time.Duration, timeout fault.Kind, data []byte, then func(*vu.VU, sobek.Value) error) error {
-	s.phases.RLock()
-	defer s.phases.RUnlock()
-	guard, ctx, stop := s.begin(ctx)
-	defer stop()
-	v, err := s.factory.New(ctx, 0, 0)
-	if err != nil {
-		guard.saw(err)
-		return guard.outcome(ctx, exception(err))
-	}
-	defer v.Close()
-	late := fault.New(timeout, fmt.Errorf("%s() execution timed out after %g seconds", name, limit.Seconds()))
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
-	defer cancel()
-	arg := sobek.Undefined()
-	if len(data) > 0 {
-		if arg, err = v.ParseJSON(data); err != nil {
-			return fmt.Errorf("read the data for %s(): %w", name, err)
-		}
-	}
-	val, err := v.Lifecycle(ctx, phase, name, group, arg)
-	switch {
-	case err != nil:
-		guard.saw(err)
-		err = exception(err)
-	case then != nil:
-		err = then(v, val)
-	}
-	if err = guard.outcome(ctx, err); err == late { //nolint:errorlint // this very one
-		return guard.located(late)
-	}
-	return err
-}
-
-// Summary calls handleSummary with data.
-func (s *Scheduler) Summary(ctx context.Context, data []byte) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	limit := s.test.Options.HandleSummaryTimeout.V
-	err := s.lifecycle(ctx, scope.Summary, "handleSummary", "", limit, fault.GenericTimeout, data, func(v *vu.VU, val sobek.Value) error {
-		return v.Files(val, out)
-	})
-	return out, err
-}
-
 // Run starts the scenarios and waits for all of them.
 func (s *Scheduler) Run(ctx context.Context, setupData []byte) error {
 	var unwatch func()
@@ -396,80 +333,6 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// sampleVUs emits vus and vus_max every second, as k6 does.
-func (s *Scheduler) sampleVUs(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	b, m := s.test.Builtin, s.test.Meter
-	tags := s.test.RunTags
-	vus, most := m.Series(b.VUs, tags), m.Series(b.VUsMax, tags)
-	for {
-		select {
-		case now := <-tick.C:
-			m.Add(0, vus, float64(s.loads.vus.Load()), now, nil)
-			m.Add(0, most, float64(s.loads.vusMax.Load()), now, nil)
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// Load says how much is going on.
-func (s *Scheduler) Load() metric.Load {
-	c := &s.loads
-	return metric.Load{
-		VUs: c.vus.Load(), VUsMax: c.vusMax.Load(), Iterations: c.iterations.Load(), Interrupted: c.interrupted.Load(), Dropped: c.dropped.Load(),
-	}
-}
-
-// Snapshot returns what was measured so far.
-func (s *Scheduler) Snapshot() metric.Snapshot {
-	if s.test.Meter == nil {
-		return metric.Snapshot{}
-	}
-	snap := s.test.Meter.Snapshot()
-	snap.Load = s.Load()
-	return snap
-}
-
-// Drain takes the raw samples since the last call; none unless Config.Raw was set.
-func (s *Scheduler) Drain() []metric.Sample {
-	if s.test.Meter == nil {
-		return nil
-	}
-	return s.test.Meter.Drain()
-}
-
-func (s *Scheduler) mark(t *time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*t = time.Now()
-}
-
-// Elapsed is how long the scenarios have been running, or ran.
-func (s *Scheduler) Elapsed() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.begun.IsZero():
-		return 0
-	case s.ended.IsZero():
-		return time.Since(s.begun)
-	}
-	return s.ended.Sub(s.begun)
-}
-
-// Progress says how far each scenario is.
-func (s *Scheduler) Progress() []run.Progress {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := make([]run.Progress, len(s.executors))
-	for i, e := range s.executors {
-		all[i] = e.Progress()
-	}
-	return all
 }
 
 // Close gives back what the virtual users hold.

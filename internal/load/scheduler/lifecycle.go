@@ -1,0 +1,75 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/grafana/sobek"
+
+	"throng/internal/fault"
+	"throng/internal/load/k6/scope"
+	"throng/internal/load/vu"
+)
+
+// Setup calls setup() in a virtual user of its own.
+func (s *Scheduler) Setup(ctx context.Context) ([]byte, error) {
+	var data []byte
+	limit := s.test.Options.SetupTimeout.V
+	err := s.lifecycle(ctx, scope.Setup, "setup", "::setup", limit, fault.SetupTimeout, nil, func(v *vu.VU, val sobek.Value) (err error) {
+		data, err = v.SetupResult(val)
+		return fault.New(fault.Other, err)
+	})
+	return data, err
+}
+
+// Teardown calls teardown() with setup's result.
+func (s *Scheduler) Teardown(ctx context.Context, setupData []byte) error {
+	limit := s.test.Options.TeardownTimeout.V
+	return s.lifecycle(ctx, scope.Teardown, "teardown", "::teardown", limit, fault.TeardownTimeout, setupData, nil)
+}
+
+// Summary calls handleSummary with data.
+func (s *Scheduler) Summary(ctx context.Context, data []byte) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	limit := s.test.Options.HandleSummaryTimeout.V
+	err := s.lifecycle(ctx, scope.Summary, "handleSummary", "", limit, fault.GenericTimeout, data, func(v *vu.VU, val sobek.Value) error {
+		return v.Files(val, out)
+	})
+	return out, err
+}
+
+// lifecycle calls one of the script's functions in a virtual user of its own, within limit.
+func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, group string, limit time.Duration, timeout fault.Kind, data []byte, then func(*vu.VU, sobek.Value) error) error {
+	s.phases.RLock()
+	defer s.phases.RUnlock()
+	guard, ctx, stop := s.begin(ctx)
+	defer stop()
+	v, err := s.factory.New(ctx, 0, 0)
+	if err != nil {
+		guard.saw(err)
+		return guard.outcome(ctx, exception(err))
+	}
+	defer v.Close()
+	late := fault.New(timeout, fmt.Errorf("%s() execution timed out after %g seconds", name, limit.Seconds()))
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
+	defer cancel()
+	arg := sobek.Undefined()
+	if len(data) > 0 {
+		if arg, err = v.ParseJSON(data); err != nil {
+			return fmt.Errorf("read the data for %s(): %w", name, err)
+		}
+	}
+	val, err := v.Lifecycle(ctx, phase, name, group, arg)
+	switch {
+	case err != nil:
+		guard.saw(err)
+		err = exception(err)
+	case then != nil:
+		err = then(v, val)
+	}
+	if err = guard.outcome(ctx, err); err == late { //nolint:errorlint // this very one
+		return guard.located(late)
+	}
+	return err
+}
