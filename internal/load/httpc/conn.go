@@ -27,6 +27,7 @@ type conn struct {
 	idleSince time.Time
 	reuses    int  // how often it was taken out of the pool
 	rested    bool // it was idle for a while before the present exchange
+	promised  bool // the last answer said Connection: keep-alive, which HTTP/1.1 servers need not say
 }
 
 // prepare does everything between TCP and the first request: proxies and TLS.

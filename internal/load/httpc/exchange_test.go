@@ -227,7 +227,7 @@ func TestDeadConnectionIsReplacedBeforeItFails(t *testing.T) {
 	}
 }
 
-func TestSentAgainOnlyAfterARest(t *testing.T) {
+func TestSentAgainUnlessTheServerPromisedToBeThere(t *testing.T) {
 	for _, tt := range []struct {
 		name, method string
 		header       []Field
@@ -236,7 +236,9 @@ func TestSentAgainOnlyAfterARest(t *testing.T) {
 		want         int // requests that the server saw
 		fails        bool
 	}{
-		{"GET in steady use", "GET", nil, "", false, 2, true},
+		{"GET, promised", "GET", nil, "", false, 2, true},
+		{"GET, not promised", "GET", nil, "", false, 3, false},
+		{"POST, not promised", "POST", nil, "", false, 2, true},
 		{"GET", "GET", nil, "", true, 3, false},
 		{"HEAD", "HEAD", nil, "", true, 3, false},
 		{"POST", "POST", nil, "", true, 2, true},
@@ -252,6 +254,9 @@ func TestSentAgainOnlyAfterARest(t *testing.T) {
 				}
 				if r.Method == "HEAD" {
 					return okay[:len(okay)-2], true
+				}
+				if strings.Contains(tt.name, ", promised") {
+					return strings.Replace(okay, "\r\n", "\r\nConnection: keep-alive\r\n", 1), true
 				}
 				return okay, true
 			})

@@ -129,6 +129,7 @@ func (x *exchange) receive(failed error) (first time.Duration, keep bool, err er
 	default:
 		err = r.rest()
 	}
+	x.cn.promised = h.hasKeepAlive
 	// Bytes behind the answer are an answer to nothing: the connection cannot be trusted.
 	keep = !h.close && !x.closing && x.resp.Status >= 200 && b.r == b.w && !x.req.asksClose()
 	return first, keep, err
@@ -155,14 +156,16 @@ func isDeadline(err error) bool { return errors.Is(err, errTimedOut) || errors.I
 
 // mayRepeat says whether a request may be sent once more after a connection that had served before failed. net/http does
 // so whenever nothing came back; but a server that read the request and hung up has it in its log, and a load generator
-// must not send what it does not count. So it is repeated only if nothing of it was sent, or if the connection had been
-// idle long enough for its server to have closed it just then. See docs/decisions/0002-own-http-exchange.md.
+// must not send what it does not count. So it is repeated only if nothing of it was sent, or if it is likely that the
+// server had closed the connection before it came: because it had been idle for long, or because the server had not
+// promised to keep it. See docs/decisions/0002-own-http-exchange.md.
 func (x *exchange) mayRepeat(err error) bool {
 	if x.heard || isDeadline(err) {
 		return false
 	}
 	var bad plain
-	return (x.wrote == 0 || x.cn.rested && x.req.replayable()) && !errors.As(err, &bad)
+	closed := x.cn.rested || !x.cn.promised
+	return (x.wrote == 0 || closed && x.req.replayable()) && !errors.As(err, &bad)
 }
 
 // writer sends the rest of a large body.

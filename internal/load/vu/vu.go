@@ -270,8 +270,15 @@ var errCut = errors.New("cut off")
 
 // Deactivate ends the activation. When it returns nothing of the interruption is still under way.
 func (v *VU) Deactivate() {
-	if v.unwatch != nil && !v.unwatch() {
-		<-v.cut
+	if v.unwatch != nil {
+		switch {
+		case !v.unwatch():
+			<-v.cut
+		case v.ctx.Err() != nil: // it ended just now: a context is done before it calls anybody
+			for _, f := range v.scope.OnInterrupt {
+				f()
+			}
+		}
 	}
 	v.unwatch = nil
 	v.scope.Runtime.ClearInterrupt()
