@@ -21,6 +21,7 @@ import (
 	"throng/internal/load/scheduler"
 	"throng/internal/load/script"
 	"throng/internal/plan"
+	viewterm "throng/internal/view/term"
 )
 
 // testFlags are the flags of every command that reads a script.
@@ -199,4 +200,4 @@ func (t *test) inspect(ctx context.Context, g *global) (plan.Options, *scheduler
 }
 
 // console is where the script's console goes when no file was asked for.
-func (g *global) console() *slog.Logger { return g.log.With(slog.String("source", "console")) }
+func (g *global) console() *slog.Logger { return viewterm.Console(g.log) }

@@ -49,9 +49,6 @@ func (j *Jar) Cookies(u *url.URL) []*http.Cookie {
 
 func (j *Jar) empty() bool { return j.jar.Load() == nil }
 
-// VUJar is the jar that the virtual user's requests share.
-func VUJar(vu *scope.VU) *Jar { return of(vu).currentJar() }
-
 // JarOf returns the jar behind a CookieJar that a script passes as a param.
 func JarOf(v sobek.Value) (*Jar, bool) {
 	o, ok := v.(*sobek.Object)
