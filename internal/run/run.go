@@ -32,9 +32,9 @@ type Runner interface {
 	Init(ctx context.Context) (Ready, error)
 	// Setup calls setup() and returns its result as JSON; nil when it returned nothing.
 	Setup(ctx context.Context) ([]byte, error)
-	// Run starts the scenarios with setup's result and returns when all have ended. An error is what ended them early:
-	// an exception that ends a run, test.abort(), a cancelled ctx.
-	Run(ctx context.Context, setupData []byte) error
+	// Run starts the scenarios as b says and returns when all have ended. An error is what ended them early: an exception
+	// that ends a run, test.abort(), a cancelled ctx.
+	Run(ctx context.Context, b Begin) error
 	// Teardown calls teardown() with setup's result.
 	Teardown(ctx context.Context, setupData []byte) error
 	// Summary calls handleSummary with data, a JSON document, and returns what it wants written where.
@@ -45,6 +45,16 @@ type Runner interface {
 	Progress() []Progress
 	// MarkedAsFailed reports whether the script called exec.test.fail().
 	MarkedAsFailed() bool
+}
+
+// Begin says how the scenarios start.
+type Begin struct {
+	Setup []byte // setup's result as JSON
+	// At is the instant at which the scenarios' clocks show zero; the zero time: the call of Run. What was due before the call
+	// is not caught up: a runner that takes over a share begins in the middle of its schedule.
+	At time.Time
+	// Used are, by scenario, how many of the share's iteration numbers a former life of it may have used.
+	Used map[string]int64
 }
 
 // Progress is how far one scenario is.

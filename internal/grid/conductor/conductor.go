@@ -157,7 +157,7 @@ func (c *Conductor) scenarios(ctx context.Context, setup []byte) error {
 	watcher.Go(func() { c.watch(watching, cancel) })
 	g, gctx := errgroup.WithContext(ctx)
 	for _, r := range c.cfg.Runners {
-		g.Go(func() error { return r.Run(gctx, setup) })
+		g.Go(func() error { return r.Run(gctx, run.Begin{Setup: setup}) })
 	}
 	err := g.Wait()
 	stop()

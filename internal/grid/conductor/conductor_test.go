@@ -42,10 +42,10 @@ func (r *runner) Setup(context.Context) ([]byte, error) {
 	return []byte(`1`), r.setupErr
 }
 
-func (r *runner) Run(ctx context.Context, data []byte) error {
+func (r *runner) Run(ctx context.Context, b run.Begin) error {
 	now := time.Now()
 	r.begun.Store(&now)
-	r.called = append(r.called, "run "+string(data))
+	r.called = append(r.called, "run "+string(b.Setup))
 	select {
 	case <-time.After(10 * time.Second):
 		return nil

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"throng/internal/run"
 	"errors"
 	"strings"
 	"testing"
@@ -21,7 +22,7 @@ func TestVUsFollowTheHandThatScalesThem(t *testing.T) {
 		}
 		st.init()
 		over := make(chan error)
-		go func() { over <- st.Run(t.Context(), nil) }()
+		go func() { over <- st.Run(t.Context(), run.Begin{}) }()
 		synctest.Wait()
 		for _, step := range []struct {
 			vus, most *int64
@@ -52,7 +53,7 @@ func TestAPauseStopsTheClock(t *testing.T) {
 			t.Error("a run that has not begun was paused")
 		}
 		over := make(chan error)
-		go func() { over <- st.Run(t.Context(), nil) }()
+		go func() { over <- st.Run(t.Context(), run.Begin{}) }()
 		time.Sleep(time.Second)
 		if err := st.Pause(true); err != nil || !st.Paused() {
 			t.Errorf("Pause: %v, paused %v", err, st.Paused())
@@ -93,7 +94,7 @@ func TestOtherScenariosCannotBeHeld(t *testing.T) {
 		if err := st.Pause(true); err == nil || !strings.Contains(err.Error(), "constant-vus executor 'z'") {
 			t.Errorf("Pause: %v; z is the first that cannot", err)
 		}
-		if err := st.Run(t.Context(), nil); err != nil {
+		if err := st.Run(t.Context(), run.Begin{}); err != nil {
 			t.Fatal(err)
 		}
 	})

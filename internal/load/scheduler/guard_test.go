@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"throng/internal/fault"
+	"throng/internal/run"
 )
 
 func TestMemoryIsGuardedInEveryPhase(t *testing.T) {
@@ -25,7 +26,7 @@ func TestMemoryIsGuardedInEveryPhase(t *testing.T) {
 		call func(*stage) error
 	}{
 		{"setup", func(st *stage) error { _, err := st.Setup(st.t.Context()); return err }},
-		{"scenarios", func(st *stage) error { return st.Run(st.t.Context(), nil) }},
+		{"scenarios", func(st *stage) error { return st.Run(st.t.Context(), run.Begin{}) }},
 		{"teardown", func(st *stage) error { return st.Teardown(st.t.Context(), nil) }},
 		{"handleSummary", func(st *stage) error { _, err := st.Summary(st.t.Context(), []byte("{}")); return err }},
 	} {
@@ -118,7 +119,7 @@ func TestSetupMayBeAskedForWhileScenariosRun(t *testing.T) {
 			export default function (data) { console.log(__VU, JSON.stringify(data)); sleep(1); }`, nil)
 		st.init()
 		over := make(chan error)
-		go func() { over <- st.Run(t.Context(), []byte(`{"again":false}`)) }()
+		go func() { over <- st.Run(t.Context(), run.Begin{Setup: []byte(`{"again":false}`)}) }()
 		time.Sleep(time.Second)
 		data, err := st.Setup(t.Context())
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/plan"
+	"throng/internal/run"
 )
 
 // kinds are scenarios of each kind in which iterations of 0.3 s meet every limit: fewer finish than begin, or are due.
@@ -82,7 +83,7 @@ func checkReturned(t *testing.T, src string, cut time.Duration, want error) {
 	if cut > 0 {
 		ctx = st.cutAfter(cut, want)
 	}
-	err := st.Run(ctx, nil)
+	err := st.Run(ctx, run.Begin{})
 	if fmt.Sprint(err) != fmt.Sprint(want) || fault.KindOf(err) != fault.KindOf(want) {
 		t.Errorf("Run: %v, want %v", err, want)
 	}
@@ -204,7 +205,7 @@ func TestUnplannedVUsCarryOnTheNumbering(t *testing.T) {
 		if ready.MaxVUs != 3 || st.Load().VUsMax != 1 {
 			t.Errorf("%d virtual users of at most %d are made before the start, want 1 of 3", st.Load().VUsMax, ready.MaxVUs)
 		}
-		if err := st.Run(t.Context(), nil); err != nil {
+		if err := st.Run(t.Context(), run.Begin{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Join(st.console.lines(), " "); got != "msg=1 msg=2 msg=3" {

@@ -259,11 +259,11 @@ func (s *Scheduler) newVU(ctx context.Context) (*member, error) {
 }
 
 // Run starts the scenarios and waits for all of them.
-func (s *Scheduler) Run(ctx context.Context, setupData []byte) error {
+func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 	var unwatch func()
 	s.guard, ctx, unwatch = s.begin(ctx)
 	defer unwatch()
-	if err := s.start(setupData); err != nil {
+	if err := s.start(b.Setup); err != nil {
 		return err
 	}
 	defer s.mark(&s.ended)

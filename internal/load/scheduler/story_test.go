@@ -11,6 +11,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/metric"
+	"throng/internal/run"
 )
 
 func TestTheStoryOfARunIsToldInOrder(t *testing.T) {
@@ -38,7 +39,7 @@ func TestTheStoryOfARunIsToldInOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := st.Run(t.Context(), data); err != nil {
+		if err := st.Run(t.Context(), run.Begin{Setup: data}); err != nil {
 			t.Fatal(err)
 		}
 		if err := st.Teardown(t.Context(), data); err != nil {
@@ -298,7 +299,7 @@ func TestProgressAndLoadShowTheMoment(t *testing.T) {
 			t.Errorf("before the start %d scenarios have run for %v", n, st.Elapsed())
 		}
 		over := make(chan error)
-		go func() { over <- st.Run(t.Context(), nil) }()
+		go func() { over <- st.Run(t.Context(), run.Begin{}) }()
 		time.Sleep(2500 * time.Millisecond)
 		p := st.Progress()
 		if len(p) != 2 || p[0].Scenario != "a" || p[0].Done != 0.25 || !p[0].Started || p[0].Ended || p[1].Started {

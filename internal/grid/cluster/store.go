@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+)
+
+// Prefix begins every key.
+const Prefix = "/throng/"
+
+// MaxValue is the largest value that a Store takes, in bytes. What may be larger travels as a blob (package courier).
+const MaxValue = 256 << 10
+
+// KV is one key with its value and the revision of the store at which it was last written.
+type KV struct {
+	Key      string
+	Value    []byte
+	Revision int64
+}
+
+// Event is one change that Watch tells of. Deleted events carry no value.
+type Event struct {
+	KV
+	Deleted bool
+}
+
+// Condition holds when the key was last written at that revision; revision 0: when the key is not there.
+type Condition struct {
+	Key      string
+	Revision int64
+}
+
+// Txn is written whole or not at all.
+type Txn struct {
+	If     []Condition
+	Put    map[string][]byte
+	Delete []string
+}
+
+// The errors on which decisions hang. Any other means that the store could not be reached in time, and that nobody knows
+// whether a write took place.
+var (
+	ErrNotFound = errors.New("there is no such key")
+	// ErrConflict reports that a condition did not hold; nothing was written.
+	ErrConflict = errors.New("somebody else has written meanwhile")
+	// ErrDeposed reports that a newer leader rules; the old one must stop giving orders.
+	ErrDeposed = errors.New("deposed by a newer term")
+)
+
+// Store is what nodes agree through. Reads are linearizable. Everything may be called from any goroutine.
+type Store interface {
+	Get(ctx context.Context, key string) (KV, error)
+	// List returns all keys with that prefix in order, and the revision at which this was so.
+	List(ctx context.Context, prefix string) ([]KV, int64, error)
+	// Commit returns the revision of what it wrote.
+	Commit(ctx context.Context, t Txn) (int64, error)
+	// Watch tells of every change after revision, in order, until ctx ends or the store cannot go on from there (it was
+	// compacted, or the connection is gone): then the channel is closed, and whoever watches lists anew.
+	Watch(ctx context.Context, prefix string, revision int64) <-chan []Event
+}
