@@ -1,11 +1,11 @@
 package scheduler
 
 import (
-	"throng/internal/run"
 	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"throng/internal/run"
 	"time"
 )
 

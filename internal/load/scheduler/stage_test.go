@@ -134,7 +134,7 @@ func (st *stage) init() run.Ready {
 func (st *stage) play(data string) error {
 	st.t.Helper()
 	st.init()
-	return st.Run(st.t.Context(), []byte(data))
+	return st.Run(st.t.Context(), run.Begin{Setup: []byte(data)})
 }
 
 // total is what was folded of all samples of a metric; the zero Series when there were none.
