@@ -197,7 +197,7 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 				}
 				return []Report{r}
 			},
-			Safe: func([]Report) {
+			Safe: func([]Report, bool, bool) {
 				mu.Lock()
 				defer mu.Unlock()
 				safe["n"]++

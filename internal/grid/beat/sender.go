@@ -26,8 +26,9 @@ type SenderConfig struct {
 	Voters func() (voters []Voter, leader string)
 	// Reports are the parts' reports; with false, without snapshots and lines.
 	Reports func(whole bool) []Report
-	// Safe tells that a second host holds the snapshots of these reports; Read that the leader has the lines up to a number.
-	Safe func([]Report)
+	// Safe tells that a voter holds the snapshots of these reports: whether its host is a second one, as far as there is any,
+	// and whether it leads. Read tells that the leader has the lines up to a number.
+	Safe func(reports []Report, second, leader bool)
 	Read func(lines map[string]int64)
 	// Silences are what this node has not heard, if it votes; else nil.
 	Silences func() map[string]time.Duration
@@ -174,8 +175,8 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 	if err != nil {
 		return
 	}
-	if whole && (v.Name != s.cfg.Self || alone(s.cfg.Voters())) {
-		s.cfg.Safe(b.Reports)
+	if whole {
+		s.cfg.Safe(b.Reports, v.Name != s.cfg.Self || alone(s.cfg.Voters()), ack.Leader == v.Name)
 	}
 	if ack.Leader == v.Name {
 		s.cfg.Read(ack.Lines)
