@@ -2,6 +2,7 @@ package tally
 
 import (
 	"slices"
+	"strings"
 
 	"throng/internal/metric"
 	"throng/internal/sketch"
@@ -10,10 +11,13 @@ import (
 // Merge adds snapshots of different runners up. Counters, rates and trends add. The gauges vus and vus_max are each
 // runner's own number of virtual users, so they add too (their min and max then bound the true ones, since the runners'
 // extremes need not fall together); of any other gauge the value seen last counts, with the extremes over all.
-// Series, groups and checks stand in the order of the first part that has them. The parts are not changed.
+// Series, groups and checks stand in the order of the first part that has them. The counts of scenarios add. What is Reserved
+// are numbers of one runner's share, which have no sum: it is left out. The parts are not changed.
 func Merge(parts []metric.Snapshot) metric.Snapshot {
 	if len(parts) == 1 {
-		return parts[0]
+		only := parts[0]
+		only.Reserved = nil
+		return only
 	}
 	var out metric.Snapshot
 	type key struct {
@@ -27,6 +31,7 @@ func Merge(parts []metric.Snapshot) metric.Snapshot {
 		out.Seq += p.Seq
 		out.Load = addLoad(out.Load, p.Load)
 		out.Late = mergeLate(out.Late, p.Late)
+		out.Scenarios = addCounts(out.Scenarios, p.Scenarios)
 		for _, g := range p.Groups {
 			if !groups[g] {
 				groups[g] = true
@@ -95,6 +100,22 @@ func addLoad(a, b metric.Load) metric.Load {
 		VUs: a.VUs + b.VUs, VUsMax: a.VUsMax + b.VUsMax,
 		Iterations: a.Iterations + b.Iterations, Interrupted: a.Interrupted + b.Interrupted, Dropped: a.Dropped + b.Dropped,
 	}
+}
+
+// addCounts adds b to a, by name; both stand in order of name.
+func addCounts(a, b []metric.ScenarioCount) []metric.ScenarioCount {
+	out := slices.Clone(a)
+	for _, c := range b {
+		i, known := slices.BinarySearchFunc(out, c.Name, func(o metric.ScenarioCount, name string) int { return strings.Compare(o.Name, name) })
+		if !known {
+			out = slices.Insert(out, i, c)
+			continue
+		}
+		out[i].Begun += c.Begun
+		out[i].Due += c.Due
+		out[i].Dropped += c.Dropped
+	}
+	return out
 }
 
 func mergeLate(a, b *metric.Lateness) *metric.Lateness {
