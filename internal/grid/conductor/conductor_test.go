@@ -78,6 +78,10 @@ func (r *runner) Snapshot() metric.Snapshot {
 
 func (r *runner) Progress() []run.Progress { return nil }
 func (r *runner) MarkedAsFailed() bool     { return r.failed }
+func (r *runner) Acknowledge(uint64)       {}
+func (r *runner) Urgent() <-chan struct{}  { return nil }
+
+func (r *runner) Yield(context.Context) (metric.Snapshot, error) { return r.Snapshot(), nil }
 
 func conduct(ctx context.Context, cfg Config) Outcome {
 	cfg.Ready = func(run.Ready) error { return nil }
