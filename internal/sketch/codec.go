@@ -236,7 +236,7 @@ func (d *decoder) histogram(h, t *Trend) (span int) {
 }
 
 // half reads one half of a histogram, adds it to w if that is not nil, and returns its number of buckets and the sum of
-// their counts. The loop is the cost of every merge in a grid, so its common case, a count below 128, is spelled out.
+// their counts.
 func (d *decoder) half(w *window) (span int, sum uint64) {
 	n := d.uvarint()
 	if n == 0 {
@@ -247,46 +247,88 @@ func (d *decoder) half(w *window) (span int, sum uint64) {
 		d.bad = true
 		return 0, 0
 	}
-	var counts []uint64
-	if w != nil {
-		from := minIndex + int32(first)
-		w.hold(from, from+int32(n)-1)
-		counts = w.counts[from-w.lo:][:n]
+	if w == nil {
+		return int(n), d.skip(int(n))
 	}
-	b, k, last := d.b, 0, uint64(0)
-	for k < int(n) {
-		if len(b) == 0 {
-			break
+	from := minIndex + int32(first)
+	w.hold(from, from+int32(n)-1)
+	return int(n), d.add(w.counts[from-w.lo:][:n])
+}
+
+// add reads as many counts as there are and adds them. This loop is the cost of every merge in a grid, so its common case, a
+// count from 1 to 127, comes first.
+func (d *decoder) add(counts []uint64) (sum uint64) {
+	b, i := d.b, 0
+	for k := 0; k < len(counts); {
+		if i >= len(b) {
+			d.bad = true
+			return 0
 		}
-		last = uint64(b[0])
-		b = b[1:]
-		if last >= 0x80 {
-			more, size := binary.Uvarint(b)
-			if size <= 0 || more == 0 || sum > maxCount || more > (maxCount-sum)>>7 {
-				break
-			}
-			last, b = last&0x7f|more<<7, b[size:]
-		}
-		if last == 0 {
-			empty, size := binary.Uvarint(b)
-			if size <= 0 || k == 0 || empty >= n-uint64(k) {
-				break
-			}
-			k, b = k+1+int(empty), b[size:]
+		n := uint64(b[i])
+		i++
+		if n-1 < 0x7f {
+			counts[k] += n
+			sum += n
+			k++
 			continue
 		}
-		if counts != nil {
-			counts[k] += last
+		n, empty, size := long(b[i-1:], sum, len(counts)-k)
+		if size == 0 || k == 0 && n == 0 {
+			d.bad = true
+			return 0
 		}
-		sum += last // the small ones add less than 2^26 to maxCount
-		k++
+		if n > 0 {
+			counts[k] += n
+			sum += n
+		}
+		k, i = k+1+empty, i-1+size
 	}
-	d.b = b
-	if k != int(n) || last == 0 || sum > maxCount {
-		d.bad = true
-		return 0, 0
+	d.b = b[i:]
+	return sum
+}
+
+// skip is add without adding.
+func (d *decoder) skip(counts int) (sum uint64) {
+	b, i := d.b, 0
+	for k := 0; k < counts; {
+		if i >= len(b) {
+			d.bad = true
+			return 0
+		}
+		n := uint64(b[i])
+		i++
+		if n-1 < 0x7f {
+			sum += n
+			k++
+			continue
+		}
+		n, empty, size := long(b[i-1:], sum, counts-k)
+		if size == 0 || k == 0 && n == 0 {
+			d.bad = true
+			return 0
+		}
+		sum += n
+		k, i = k+1+empty, i-1+size
 	}
-	return int(n), sum
+	d.b = b[i:]
+	return sum
+}
+
+// long reads a count of 128 or more, or 0 and how many more are empty: fewer than are left, so that the last one is filled. Its
+// size is 0 if b begins with neither, or if sum would grow beyond maxCount.
+func long(b []byte, sum uint64, left int) (n uint64, empty, size int) {
+	n, size = binary.Uvarint(b)
+	switch {
+	case size <= 0 || sum > maxCount || n > maxCount-sum || n < 0x80 && size > 1:
+		return 0, 0, 0
+	case n > 0:
+		return n, 0, size
+	}
+	more, extra := binary.Uvarint(b[size:])
+	if extra <= 0 || left < 2 || more > uint64(left-2) {
+		return 0, 0, 0
+	}
+	return 0, int(more), size + extra
 }
 
 // hold makes room for exactly from..to where there is nothing yet, as cover does where there is.
