@@ -1,9 +1,13 @@
 package beat
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -216,4 +220,44 @@ func (r *Receiver) Peer(node string) (life string, offset time.Duration, ok bool
 		return "", 0, false
 	}
 	return p.life, p.offset, true
+}
+
+// HeardPath begins the paths where a voter tells what it has heard of a run: HeardPath + its id.
+const HeardPath = "/throng/v1/heard/"
+
+// told is a Heard on its way.
+type told struct {
+	Heard
+	Snapshot []byte `json:"snapshot"`
+}
+
+// HeardHandler answers for HeardPath.
+func (r *Receiver) HeardHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		out := map[string]told{}
+		for id, h := range r.Parts(strings.TrimPrefix(req.URL.Path, HeardPath)) {
+			out[id] = told{h, h.Snapshot}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(out) // who has gone need not be told
+	})
+}
+
+// Ask returns what the voter at base has heard of a run.
+func Ask(ctx context.Context, c *courier.Client, base, run string) (map[string]Heard, error) {
+	res, err := c.Do(ctx, http.MethodGet, base, HeardPath+run, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var in map[string]told
+	if err := json.NewDecoder(io.LimitReader(res.Body, 4*maxBeat)).Decode(&in); err != nil {
+		return nil, fmt.Errorf("read what %s has heard: %w", base, err)
+	}
+	out := make(map[string]Heard, len(in))
+	for id, t := range in {
+		t.Heard.Snapshot = t.Snapshot
+		out[id] = t.Heard
+	}
+	return out, nil
 }
