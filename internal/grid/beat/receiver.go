@@ -121,7 +121,7 @@ func (r *Receiver) report(b *Beat, in *Report, now time.Time, leading bool, ack 
 	}
 	snapshot, seq := h.Snapshot, h.Seq
 	h.Node, h.Life, h.At, h.Report = b.Node, b.Life, now, *in
-	if in.Size == 0 || in.Seq < seq { // only the newest snapshot is kept, whichever beat brought it
+	if len(in.Snapshot) == 0 || in.Seq < seq { // only the newest snapshot is kept, whichever beat brought it
 		h.Snapshot, h.Seq = snapshot, seq
 	}
 	h.Lines = nil

@@ -59,7 +59,7 @@ func (r *Remote) Lose(why error) bool {
 	if r.why != nil {
 		return false
 	}
-	r.why = fmt.Errorf("node %s: %w: %w", r.cfg.Node, run.ErrLost, why)
+	r.why = fmt.Errorf("%w: %w", run.ErrLost, why)
 	close(r.lost)
 	return true
 }
@@ -142,7 +142,8 @@ func (r *Remote) stopped(ctx context.Context, name string, req Request) (Reply, 
 func (r *Remote) Init(ctx context.Context) (run.Ready, error) {
 	reply, err := r.stopped(ctx, Prepare, Request{Job: &r.cfg.Job})
 	if err != nil {
-		return run.Ready{}, err
+		// The submitter has read the script without a fault: that this node cannot is the node's own.
+		return run.Ready{}, fmt.Errorf("node %s: %w", r.cfg.Node, err)
 	}
 	return r.cfg.Ready(reply.Ready)
 }
