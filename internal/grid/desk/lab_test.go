@@ -65,10 +65,8 @@ type host struct {
 	life   int
 	dead   bool
 	cut    bool
-	frozen bool
 	labels map[string]string
 	drain  bool
-	noHTTP bool
 
 	receiver *beat.Receiver
 	sender   *beat.Sender
@@ -121,7 +119,9 @@ func (l *lab) start(name string) {
 	}
 	h.receiver = beat.NewReceiver(beat.ReceiverConfig{
 		Self: name, Caller: func(*http.Request) string { return "" },
-		Lines: func(node, run, part string, lines []beat.Line, left int64) { h.desk.Lines(node, run, part, lines, left) },
+		Lines: func(node, run, part string, lines []beat.Line, left int64) {
+			h.desk.Lines(node, run, part, lines, left)
+		},
 		Grid: func() (string, uint64, []string) {
 			v := l.view(name)
 			var voters []string
@@ -170,7 +170,9 @@ func (l *lab) start(name string) {
 	runs := h.desk.Handler(func(*http.Request) string { return "tester" })
 	mux.Handle(desk.RunsPath, runs)
 	mux.Handle(desk.RunsPath+"/", runs)
+	l.mu.Lock()
 	h.mux = mux
+	l.mu.Unlock()
 	h.wg.Go(func() { _ = h.sender.Run(ctx) })
 	h.wg.Go(func() { _ = h.worker.Run(ctx) })
 }
@@ -277,13 +279,13 @@ type wire struct{ from *host }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	l := w.from.l
-	state := func() (*host, bool, bool) {
+	state := func() (mux http.Handler, silent, dead bool) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		to := l.hosts[req.URL.Host]
-		return to, w.from.dead || to != w.from && (w.from.cut || to.cut), to.dead
+		return to.mux, w.from.dead || to != w.from && (w.from.cut || to.cut), to.dead || to.mux == nil
 	}
-	to, silent, dead := state()
+	mux, silent, dead := state()
 	if silent {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
@@ -295,7 +297,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	pr, pw := io.Pipe()
 	rec := &recorder{w: pw, header: http.Header{}, status: make(chan int, 1)}
 	go func() {
-		to.mux.ServeHTTP(rec, req)
+		mux.ServeHTTP(rec, req)
 		rec.WriteHeader(http.StatusOK)
 		pw.Close()
 	}()
@@ -336,7 +338,6 @@ func (r *recorder) Write(b []byte) (int, error) {
 	r.WriteHeader(http.StatusOK)
 	return r.w.Write(b)
 }
-
 
 // ready is what every script of the lab is.
 func (l *lab) ready([]byte) (run.Ready, error) {
@@ -582,4 +583,3 @@ func reported(t *testing.T, res *desk.Result) int64 {
 	}
 	return s.Load.Iterations
 }
-
