@@ -26,7 +26,9 @@ const lead = 500 * time.Millisecond
 // chair is the desk's account of the one run that it conducts.
 type chair struct {
 	*Desk
-	feed *feed
+	feed  *feed
+	id    string
+	asked cluster.Asked
 
 	mu      sync.Mutex // guards what follows
 	rec     *cluster.Run
@@ -38,7 +40,7 @@ type chair struct {
 
 // conduct leads a run to its end, or until another node leads.
 func (d *Desk) conduct(ctx context.Context, rec *cluster.Run) {
-	c := &chair{Desk: d, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
+	c := &chair{Desk: d, id: rec.ID, asked: rec.Asked, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
 	out, err := c.lead(ctx)
 	if errors.Is(context.Cause(ctx), cluster.ErrDeposed) || errors.Is(err, cluster.ErrDeposed) || ctx.Err() != nil {
 		d.close(c.feed, nil)
@@ -58,7 +60,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	var past conductor.Past
 	if len(c.rec.Past) > 0 {
 		if err := json.Unmarshal(c.rec.Past, &past); err != nil {
-			return conductor.Outcome{}, fmt.Errorf("read how far run %s is: %w", c.rec.ID, err)
+			return conductor.Outcome{}, fmt.Errorf("read how far run %s is: %w", c.id, err)
 		}
 	}
 	if c.rec.State == cluster.Running {
@@ -105,7 +107,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 // give cuts the test among the nodes and writes down who has what.
 func (c *chair) give(ctx context.Context) error {
 	v := c.cfg.View()
-	nodes, err := choose(v, c.rec.Asked, nil)
+	nodes, err := choose(v, c.asked, nil)
 	if err != nil {
 		return err
 	}
@@ -246,8 +248,8 @@ func (c *chair) parts() []conductor.Part {
 
 // remote makes the runner of a part. The caller holds mu.
 func (c *chair) remote(p cluster.Part) conductor.Part {
-	asked := &c.rec.Asked
-	run, id := c.rec.ID, p.ID
+	asked := &c.asked
+	run, id := c.id, p.ID
 	r := order.NewRemote(order.RemoteConfig{
 		Run: run, Part: id, Node: p.Node, Client: c.cfg.Client, Term: c.term, Leader: c.cfg.Self, Exact: p.Exact, Reserve: true,
 		URL: func() string {
@@ -284,7 +286,7 @@ func (c *chair) holders() []string {
 // snapshots returns the newest snapshot of every part that was ever heard of, encoded.
 func (c *chair) snapshots() map[string][]byte {
 	out := map[string][]byte{}
-	for id, h := range c.cfg.Receiver.Parts(c.rec.ID) {
+	for id, h := range c.cfg.Receiver.Parts(c.id) {
 		if len(h.Report.Snapshot) > 0 {
 			out[id] = h.Report.Snapshot
 		}
@@ -302,9 +304,9 @@ func (c *chair) gather(ctx context.Context) {
 			continue
 		}
 		wg.Go(func() {
-			parts, err := beat.Ask(ctx, c.cfg.Client, n.ClientURL, c.rec.ID)
+			parts, err := beat.Ask(ctx, c.cfg.Client, n.ClientURL, c.id)
 			if err == nil { // who does not answer has died, or will be heard
-				c.cfg.Receiver.Take(c.rec.ID, parts)
+				c.cfg.Receiver.Take(c.id, parts)
 			}
 		})
 	}

@@ -547,6 +547,13 @@ func (l *lab) until(id string, most time.Duration) (*cluster.Run, *desk.Result) 
 	return nil, nil
 }
 
+// since is for how long the load has been flowing.
+func (l *lab) since() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.begun)
+}
+
 // seen tells what the witness saw.
 func (l *lab) seen() (total, twice int, highest int64) {
 	l.mu.Lock()

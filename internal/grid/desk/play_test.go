@@ -51,7 +51,7 @@ func TestNoDeathStopsTheRun(t *testing.T) {
 			id := l.submit(nil)
 			time.Sleep(8 * time.Second)
 			l.kill(tt.dies)
-			died := time.Since(l.begun)
+			died := l.since()
 			if tt.leads != "" {
 				time.Sleep(1500 * time.Millisecond)
 				l.elect(tt.leads)
@@ -83,7 +83,7 @@ func TestLoadIsNeverDoubledByAPartition(t *testing.T) {
 		play(t, scene{rate: 90, length: 40 * time.Second}, 3, three, func(l *lab) {
 			id := l.submit(nil)
 			time.Sleep(8 * time.Second)
-			at := time.Since(l.begun)
+			at := l.since()
 			l.cut(victim, true)
 			time.Sleep(15 * time.Second)
 			l.cut(victim, false)

@@ -35,7 +35,7 @@ type Result struct {
 
 // summarise has one runner call handleSummary, and keeps what came of it for the result.
 func (c *chair) summarise(ctx context.Context, cond *conductor.Conductor, out conductor.Outcome) {
-	data, err := c.cfg.SummaryData(out, c.rec.Asked.View)
+	data, err := c.cfg.SummaryData(out, c.asked.View)
 	var files map[string][]byte
 	if err == nil {
 		files, err = cond.Summary(ctx, data)

@@ -147,7 +147,7 @@ func (c *chair) tick(begun time.Duration, snap metric.Snapshot) {
 		return
 	}
 	t := Tick{Begun: begun, Snapshot: b}
-	heard := c.cfg.Receiver.Parts(c.rec.ID)
+	heard := c.cfg.Receiver.Parts(c.id)
 	var all [][]run.Progress
 	for _, p := range c.record().Parts {
 		h := heard[p.ID]

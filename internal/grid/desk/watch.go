@@ -24,7 +24,7 @@ const look = 250 * time.Millisecond
 func (c *chair) watch(ctx context.Context) {
 	for {
 		changed := c.cfg.Receiver.Changed()
-		heard := c.cfg.Receiver.Parts(c.rec.ID)
+		heard := c.cfg.Receiver.Parts(c.id)
 		c.lost(heard)
 		c.whole(ctx, heard)
 		select {
@@ -95,7 +95,7 @@ func (c *chair) remoteOf(id string) *order.Remote {
 
 // replace is the conductor's Replace.
 func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
-	heard := c.cfg.Receiver.Parts(c.rec.ID)[lost.ID]
+	heard := c.cfg.Receiver.Parts(c.id)[lost.ID]
 	var added []string
 	err := c.change(ctx, func(r *cluster.Run) error {
 		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
