@@ -32,6 +32,7 @@ var floors = []struct {
 	{"2 engines: what nodes agree on", []string{"grid/cluster"}},
 	{"2 engines: the tools of a virtual user", []string{"load/js", "load/httpc", "load/meter", "load/bundle", "load/executor", "grid/tally", "grid/fence", "grid/nominate", "grid/trust", "grid/cluster/"}},
 	{"2 engines: files become programs; what a module may touch", []string{"load/script", "load/k6/scope", "grid/courier"}},
+	{"2 engines: what nodes say to those who vote", []string{"grid/beat"}},
 	{"2 engines: both ends of a run; they meet in the store and over the courier", []string{"grid/worker", "grid/conductor"}},
 	{"2 engines: help for the modules' tests, and what modules share", []string{"load/k6/scopetest", "load/k6/k6timers", "load/k6/k6html"}},
 	{"2 engines: the modules", []string{"load/k6/"}},
