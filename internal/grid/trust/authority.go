@@ -9,9 +9,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,6 +87,18 @@ func pinOf(cert *x509.Certificate) string {
 	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
 	return hex.EncodeToString(sum[:])
 }
+
+// String names the authority and hides its key, as Format, LogValue and MarshalJSON do.
+func (a Authority) String() string { return "authority of " + a.cert.Subject.CommonName }
+
+// Format is String for every verb.
+func (a Authority) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(a.String())) }
+
+// LogValue is String for package slog.
+func (a Authority) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// MarshalJSON is String for encoding/json; Encode is for the key.
+func (a Authority) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
 
 // Encode returns the authority, private key included, for DecodeAuthority: to be sent over TLS between nodes that vote.
 func (a *Authority) Encode() ([]byte, error) {

@@ -2,7 +2,6 @@ package trust
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,24 +11,6 @@ import (
 	"throng/internal/fault"
 	"throng/internal/grid/cluster"
 )
-
-// Lookup returns the record of a token, or cluster.ErrNotFound.
-type Lookup func(ctx context.Context, id string) (cluster.Token, error)
-
-// LookupIn looks tokens up in a store.
-func LookupIn(s cluster.Store) Lookup {
-	return func(ctx context.Context, id string) (cluster.Token, error) {
-		kv, err := s.Get(ctx, cluster.Tokens+id)
-		if err != nil {
-			return cluster.Token{}, err
-		}
-		var rec cluster.Token
-		if err := json.Unmarshal(kv.Value, &rec); err != nil {
-			return cluster.Token{}, fmt.Errorf("read the record of token %s: %w", id, err)
-		}
-		return rec, nil
-	}
-}
 
 // Identify says who sends a request. Somebody with neither token nor certificate is anonymous, and no error. A token that is
 // given counts alone, whatever certificate stands beside it: a node that passes a request on must not lend its sender the
@@ -87,26 +68,29 @@ func Status(err error) int {
 	return http.StatusServiceUnavailable
 }
 
-// Authenticate identifies who calls, for CallerOf, before next is asked; a bad token or certificate ends there. It allows
-// nothing by itself: an anonymous caller reaches next.
+// Authenticate identifies who calls, for CallerOf, before next is asked; a bad token or certificate ends there, with the answer
+// that refuse gives (nil: plain text). It allows nothing by itself: an anonymous caller reaches next.
 //
 // Connections outlive certificates. Once two thirds of a client certificate's life are over its owner should have a newer one;
 // it is then asked, request by request, to open a new connection.
-func Authenticate(next http.Handler, lookup Lookup, now func() time.Time) http.Handler {
+func Authenticate(next http.Handler, lookup Lookup, now func() time.Time, refuse func(http.ResponseWriter, error)) http.Handler {
+	if refuse == nil {
+		refuse = Refuse
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if old(r, now()) {
 			w.Header().Set("Connection", "close") // HTTP/2: GOAWAY; what runs on the connection may end
 		}
 		c, err := Identify(r, lookup, now())
 		if err != nil {
-			Refuse(w, err)
+			refuse(w, err)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), c)))
 	})
 }
 
-// Refuse answers with an error of Identify or Allow.
+// Refuse answers with an error of Identify or Allow as plain text.
 func Refuse(w http.ResponseWriter, err error) {
 	if errors.Is(err, ErrUnauthenticated) {
 		w.Header().Set("WWW-Authenticate", "Bearer")

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,6 +59,21 @@ func OpenIdentity(dir string, now func() time.Time) (*Identity, error) {
 	}
 	return id, nil
 }
+
+// String names the identity and hides its key, as Format and LogValue do.
+func (id *Identity) String() string {
+	s, err := id.Subject()
+	if err != nil {
+		return "identity without a certificate"
+	}
+	return fmt.Sprintf("identity of %s %q", s.Role, s.Name)
+}
+
+// Format is String for every verb.
+func (id *Identity) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(id.String())) }
+
+// LogValue is String for package slog.
+func (id *Identity) LogValue() slog.Value { return slog.StringValue(id.String()) }
 
 func (id *Identity) load() error {
 	if err := privateDir(id.dir); err != nil {
@@ -155,6 +171,9 @@ func (id *Identity) install(chain []byte) error {
 	if err != nil {
 		return err
 	}
+	if now := id.now(); now.Before(next.leaf.NotBefore) || now.After(next.leaf.NotAfter) {
+		return fmt.Errorf("it is good from %s until %s, and the clock here says %s: set the clocks", stamp(next.leaf.NotBefore), stamp(next.leaf.NotAfter), stamp(now))
+	}
 	if id.held != nil && pinOf(id.held.ca) != pinOf(next.ca) {
 		return errors.New("it is signed by another authority than this node's grid has")
 	}
@@ -232,7 +251,7 @@ func (id *Identity) RenewAt() time.Time {
 // Covers reports whether the present certificate is good for these hosts, whenever it ends.
 func (id *Identity) Covers(hosts ...string) bool {
 	h, err := id.current()
-	return err == nil && !slices.ContainsFunc(hosts, func(host string) bool { return h.leaf.VerifyHostname(host) != nil })
+	return err == nil && !slices.ContainsFunc(hosts, func(host string) bool { return h.leaf.VerifyHostname(bare(host)) != nil })
 }
 
 // Files are the paths for programs that read certificates by themselves: etcd does so at every handshake. Cert and Key are one

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -22,7 +21,7 @@ func PinnedTLS(pin, host string, now func() time.Time) *tls.Config {
 	if now == nil {
 		now = time.Now
 	}
-	host, _, _ = strings.Cut(strings.Trim(host, "[]"), "%")
+	host = bare(host)
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		Time:       now,

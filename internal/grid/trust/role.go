@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"throng/internal/fault"
 )
 
 // Role is what somebody may do in a grid.
@@ -19,6 +21,9 @@ const (
 	Operator  Role = "operator" // gives orders: runs, stops, sizes, drains
 	Viewer    Role = "viewer"   // looks, and changes nothing
 	Join      Role = "join"     // may ask for a node's certificate, and for nothing else
+	// Trusted is whoever reaches a node that was started with --insecure: everything is allowed. Neither token nor certificate
+	// carries it; LoopbackOnly gives it.
+	Trusted Role = "trusted"
 )
 
 // tokenRoles are the roles that a token can carry.
@@ -40,7 +45,11 @@ func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }
 
 func unauthenticated(format string, args ...any) error {
-	return &refusal{fmt.Sprintf(format, args...), ErrUnauthenticated}
+	return refuse(ErrUnauthenticated, format, args...)
+}
+
+func refuse(kind error, format string, args ...any) error {
+	return fault.New(fault.InvalidConfig, &refusal{fmt.Sprintf(format, args...), kind})
 }
 
 // Caller is who sends a request. The zero Caller is anonymous.
@@ -62,16 +71,16 @@ func (c Caller) String() string {
 	return fmt.Sprintf("%s %q (%s)", c.Role, c.Name, c.Via)
 }
 
-// Allow returns nil if the caller has one of the roles; else ErrUnauthenticated for somebody anonymous and ErrForbidden for
+// Allow returns nil if the caller has one of the roles, or is Trusted; else ErrUnauthenticated for somebody anonymous and ErrForbidden for
 // everybody else.
 func Allow(c Caller, roles ...Role) error {
-	if c.Role != Anonymous && slices.Contains(roles, c.Role) {
+	switch {
+	case c.Role == Anonymous:
+		return unauthenticated("this needs %s, and none was given", wanted(roles))
+	case c.Role == Trusted, slices.Contains(roles, c.Role):
 		return nil
 	}
-	if c.Role == Anonymous {
-		return unauthenticated("this needs %s, and none was given", wanted(roles))
-	}
-	return &refusal{fmt.Sprintf("%s may not do this: it needs %s", c, wanted(roles)), ErrForbidden}
+	return refuse(ErrForbidden, "%s may not do this: it needs %s", c, wanted(roles))
 }
 
 // wanted is what would have let a caller pass. A certificate is named only where no token would do: people carry tokens.

@@ -125,19 +125,25 @@ func addHosts(c *x509.Certificate, hosts []string) error {
 }
 
 func addHost(c *x509.Certificate, host string) error {
-	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+	name := strings.ToLower(strings.TrimSuffix(bare(host), "."))
+	if ip, err := netip.ParseAddr(name); err == nil {
 		if ip.IsUnspecified() {
 			return fmt.Errorf("%s stands for every address of a host: give the one that others reach", ip)
 		}
-		c.IPAddresses = append(c.IPAddresses, ip.Unmap().WithZone("").AsSlice())
+		c.IPAddresses = append(c.IPAddresses, ip.Unmap().AsSlice())
 		return nil
 	}
-	name := strings.ToLower(strings.TrimSuffix(host, "."))
 	if len(name) > maxName || slices.ContainsFunc(strings.Split(name, "."), func(l string) bool { return !label.MatchString(l) }) {
 		return fmt.Errorf("%.100q is neither an IP address nor a host name", host)
 	}
 	c.DNSNames = append(c.DNSNames, name)
 	return nil
+}
+
+// bare is a URL's host as certificates know it: an IPv6 address without brackets and zone.
+func bare(host string) string {
+	host, _, _ = strings.Cut(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), "%")
+	return host
 }
 
 var (

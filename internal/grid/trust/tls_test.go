@@ -58,7 +58,7 @@ func noTokens(context.Context, string) (cluster.Token, error) {
 func who(lookup Lookup, c *clock) http.Handler {
 	return Authenticate(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Write([]byte(r.Proto + " " + CallerOf(r.Context()).String()))
-	}), lookup, c.now)
+	}), lookup, c.now, nil)
 }
 
 func TestClocksApartStillWork(t *testing.T) {
