@@ -53,8 +53,8 @@ func (a *Authority) sign(csr []byte, s Subject, now time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !now.Before(a.cert.NotAfter) {
-		return nil, fmt.Errorf("the grid's authority expired at %s", a.cert.NotAfter.UTC().Format(time.RFC3339))
+	if now.Before(a.cert.NotBefore) || !now.Before(a.cert.NotAfter) {
+		return nil, fmt.Errorf("the grid's authority is good from %s until %s, and the clock here says %s", stamp(a.cert.NotBefore), stamp(a.cert.NotAfter), stamp(now))
 	}
 	if tmpl.NotAfter.After(a.cert.NotAfter) {
 		tmpl.NotAfter = a.cert.NotAfter

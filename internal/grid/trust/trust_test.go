@@ -1,6 +1,8 @@
 package trust
 
 import (
+	"crypto/rand"
+	"crypto/x509"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -38,13 +40,16 @@ func node(t testing.TB, a *Authority, name string, c *clock) *Identity {
 	return id
 }
 
-func install(t testing.TB, a *Authority, id *Identity, name string, now time.Time) {
+func install(t testing.TB, a *Authority, id *Identity, name string, now time.Time, hosts ...string) {
 	t.Helper()
+	if len(hosts) == 0 {
+		hosts = []string{"127.0.0.1", "localhost"}
+	}
 	csr, err := id.CSR()
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain, err := a.Sign(csr, Subject{Name: name, Role: Node, Hosts: []string{"127.0.0.1", "localhost"}, Identity: "of-" + name}, now)
+	chain, err := a.Sign(csr, Subject{Name: name, Role: Node, Hosts: hosts, Identity: "of-" + name}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,4 +67,18 @@ func privateMode(t *testing.T, name string, want os.FileMode) {
 	if got := info.Mode().Perm(); got != want && runtime.GOOS != "windows" {
 		t.Errorf("%s has mode %04o, want %04o", name, got, want)
 	}
+}
+
+// again is the authority's certificate as if it had been founded at another time.
+func again(t *testing.T, a *Authority, now time.Time) *x509.Certificate {
+	t.Helper()
+	der, err := x509.CreateCertificate(rand.Reader, authorityTemplate("grid-1", now), authorityTemplate("grid-1", now), a.key.Public(), a.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
 }
