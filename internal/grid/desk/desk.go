@@ -60,8 +60,8 @@ const history = 500
 
 // Submit takes a run in, on the leader: once it returns, the run is in the store and its bundle on every voter.
 func (d *Desk) Submit(ctx context.Context, asked cluster.Asked, by string) (*cluster.Run, error) {
-	if !d.cfg.Depot.Has(asked.Bundle) {
-		return nil, fmt.Errorf("the test's bundle is not here: %w", cluster.ErrNotFound)
+	if err := d.obtain(ctx, asked.Bundle); err != nil {
+		return nil, fmt.Errorf("find the test's bundle: %w", err)
 	}
 	if _, err := choose(d.cfg.View(), asked, nil); err != nil {
 		return nil, err

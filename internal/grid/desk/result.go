@@ -29,7 +29,7 @@ type Result struct {
 	Summarised   bool                  `json:"summarised,omitempty"`
 	SummaryFault *courier.Fault        `json:"summary_fault,omitempty"`
 	Disturbances []cluster.Disturbance `json:"disturbances,omitempty"`
-	Started      time.Time             `json:"started,omitzero"`
+	Began        time.Time             `json:"began,omitzero"` // its scenarios, in the leader's clock
 	Lines        []Event               `json:"lines,omitempty"` // what was written to consoles and logs
 }
 
@@ -45,6 +45,15 @@ func (c *chair) summarise(ctx context.Context, cond *conductor.Conductor, out co
 	c.summary = &summary{files, err}
 }
 
+// began is when the scenarios began; the zero time when they have not.
+func (c *chair) began() time.Time {
+	var past conductor.Past
+	if err := json.Unmarshal(c.record().Past, &past); err != nil {
+		return time.Time{} // nothing was noted
+	}
+	return past.At
+}
+
 type summary struct {
 	files map[string][]byte
 	err   error
@@ -54,7 +63,7 @@ type summary struct {
 func (c *chair) finish(ctx context.Context, out conductor.Outcome) error {
 	res := Result{
 		Elapsed: out.Elapsed, Setup: out.SetupData, Fault: courier.FaultOf(out.Err), Measured: out.Measured,
-		Disturbances: c.record().Disturbances, Started: c.record().Started, Lines: c.feed.history(),
+		Disturbances: c.record().Disturbances, Began: c.began(), Lines: c.feed.history(),
 	}
 	var errs []error
 	keep := func(b []byte, err error) []byte {
@@ -175,13 +184,13 @@ func kindOf(r *cluster.Run) fault.Kind {
 	return fault.Other
 }
 
-// obtain fetches a blob from whichever voter has it.
+// obtain fetches a blob from whichever node has it.
 func (d *Desk) obtain(ctx context.Context, digest string) error {
 	if d.cfg.Depot.Has(digest) {
 		return nil
 	}
-	err := fmt.Errorf("no voter has blob %.12s: %w", digest, cluster.ErrNotFound)
-	for _, n := range d.cfg.View().Voters() {
+	err := fmt.Errorf("no node has blob %.12s: %w", digest, cluster.ErrNotFound)
+	for _, n := range d.cfg.View().Nodes {
 		if n.Name == d.cfg.Self || !n.Alive {
 			continue
 		}
