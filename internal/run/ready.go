@@ -13,18 +13,17 @@ import (
 
 // readyJSON is a Ready as it travels. Thresholds are in the options; they are read again where it arrives.
 type readyJSON struct {
-	Options     json.RawMessage   `json:"options"`
-	Judged      bool              `json:"judged"` // the thresholds were read
-	Scenarios   []plan.Scenario   `json:"scenarios"`
-	Metrics     []metric.Metric   `json:"metrics"`
-	Segment     *segment.Segment  `json:"segment,omitempty"`
-	Sequence    *segment.Sequence `json:"sequence,omitempty"`
-	MaxVUs      int64             `json:"maxVUs"`
-	MaxDuration time.Duration     `json:"maxDuration"`
-	Functions   []string          `json:"functions"`
-	HasSetup    bool              `json:"hasSetup"`
-	HasTeardown bool              `json:"hasTeardown"`
-	HasSummary  bool              `json:"hasSummary"`
+	Options     json.RawMessage `json:"options"`
+	Judged      bool            `json:"judged"` // the thresholds were read
+	Scenarios   []plan.Scenario `json:"scenarios"`
+	Metrics     []metric.Metric `json:"metrics"`
+	Share       segment.Share   `json:"share"` // of what the options leave
+	MaxVUs      int64           `json:"maxVUs"`
+	MaxDuration time.Duration   `json:"maxDuration"`
+	Functions   []string        `json:"functions"`
+	HasSetup    bool            `json:"hasSetup"`
+	HasTeardown bool            `json:"hasTeardown"`
+	HasSummary  bool            `json:"hasSummary"`
 }
 
 // MarshalJSON writes all of r.
@@ -33,10 +32,12 @@ func (r Ready) MarshalJSON() ([]byte, error) {
 		Options: r.Options.Encode(), Judged: r.Thresholds.Entries != nil, Scenarios: r.Scenarios, Metrics: r.Metrics, MaxVUs: r.MaxVUs,
 		MaxDuration: r.MaxDuration, Functions: r.Functions, HasSetup: r.HasSetup, HasTeardown: r.HasTeardown, HasSummary: r.HasSummary,
 	}
-	if r.Segment != nil {
-		seg, q := r.Segment.Segment(), r.Segment.Sequence()
-		out.Segment, out.Sequence = &seg, &q
+	outer, err := r.Options.Tuple()
+	if err != nil {
+		return nil, err
 	}
+	share := r.Segment.Share()
+	out.Share = share[min(len(outer.Share()), len(share)):]
 	return json.Marshal(out)
 }
 
@@ -54,10 +55,12 @@ func (r *Ready) UnmarshalJSON(data []byte) error {
 	if out.Options, err = plan.Decode(in.Options); err != nil {
 		return err
 	}
-	if in.Segment != nil && in.Sequence != nil {
-		if out.Segment, err = segment.NewTuple(*in.Segment, *in.Sequence); err != nil {
-			return err
-		}
+	outer, err := out.Options.Tuple()
+	if err != nil {
+		return err
+	}
+	if out.Segment, err = in.Share.In(outer); err != nil {
+		return err
 	}
 	if in.Judged {
 		if out.Thresholds, err = out.thresholds(); err != nil {

@@ -40,7 +40,9 @@ type seriesKey struct {
 func (f *fold) total(parts map[string]*metric.Encoded) metric.Snapshot {
 	if len(parts) == 1 {
 		for _, p := range parts {
-			return p.Snapshot()
+			only := p.Snapshot()
+			only.Reserved = nil
+			return only
 		}
 	}
 	if !f.current(parts) {
@@ -58,7 +60,7 @@ func (f *fold) total(parts map[string]*metric.Encoded) metric.Snapshot {
 		p.Each(func(i int, s *metric.Series, trend []byte) { f.sums[to[i]].add(s, trend) })
 		out.Seq += p.Seq
 		out.Load = addLoad(out.Load, p.Load)
-		out.Scenarios = addScenarios(out.Scenarios, p.Scenarios())
+		out.Scenarios = addCounts(out.Scenarios, p.Scenarios())
 		trends, ok := p.Late()
 		if ok && out.Late == nil {
 			out.Late = new(metric.Lateness)

@@ -12,10 +12,13 @@ import (
 // Merge adds snapshots of different runners up. Counters, rates and trends add. The gauges vus and vus_max are each
 // runner's own number of virtual users, so they add too (their min and max then bound the true ones, since the runners'
 // extremes need not fall together); of any other gauge the value seen last counts, with the extremes over all.
-// Series, groups and checks stand in the order of the first part that has them. The parts are not changed.
+// Series, groups and checks stand in the order of the first part that has them. The counts of scenarios add. What is Reserved
+// are numbers of one runner's share, which have no sum: it is left out. The parts are not changed.
 func Merge(parts []metric.Snapshot) metric.Snapshot {
 	if len(parts) == 1 {
-		return parts[0]
+		only := parts[0]
+		only.Reserved = nil
+		return only
 	}
 	var out metric.Snapshot
 	at := map[seriesKey]int{}
@@ -25,7 +28,7 @@ func Merge(parts []metric.Snapshot) metric.Snapshot {
 		out.Seq += p.Seq
 		out.Load = addLoad(out.Load, p.Load)
 		out.Late = mergeLate(out.Late, p.Late)
-		out.Scenarios = addScenarios(out.Scenarios, p.Scenarios)
+		out.Scenarios = addCounts(out.Scenarios, p.Scenarios)
 		out.Groups = union(out.Groups, groups, p.Groups, func(g string) string { return g })
 		out.Checks = union(out.Checks, checks, p.Checks, metric.Selector.ID)
 		for _, s := range p.Series {
@@ -96,6 +99,22 @@ func addLoad(a, b metric.Load) metric.Load {
 	}
 }
 
+// addCounts adds b to a, by name; both stand in order of name.
+func addCounts(a, b []metric.ScenarioCount) []metric.ScenarioCount {
+	out := slices.Clone(a)
+	for _, c := range b {
+		i, known := slices.BinarySearchFunc(out, c.Name, func(o metric.ScenarioCount, name string) int { return strings.Compare(o.Name, name) })
+		if !known {
+			out = slices.Insert(out, i, c)
+			continue
+		}
+		out[i].Begun += c.Begun
+		out[i].Due += c.Due
+		out[i].Dropped += c.Dropped
+	}
+	return out
+}
+
 func mergeLate(a, b *metric.Lateness) *metric.Lateness {
 	if a == nil || b == nil {
 		if a == nil {
@@ -112,24 +131,4 @@ func mergeLate(a, b *metric.Lateness) *metric.Lateness {
 		return out
 	}
 	return &metric.Lateness{Start: sum(a.Start, b.Start), FromDue: sum(a.FromDue, b.FromDue), FromSend: sum(a.FromSend, b.FromSend)}
-}
-
-// addScenarios adds what runners did of the same scenarios; both lists are in order of name, and neither is changed.
-func addScenarios(a, b []metric.ScenarioCount) []metric.ScenarioCount {
-	if len(a) == 0 || len(b) == 0 {
-		return append(a, b...)
-	}
-	byName := func(x, y metric.ScenarioCount) int { return strings.Compare(x.Name, y.Name) }
-	out := slices.Clone(a)
-	for _, c := range b {
-		i, known := slices.BinarySearchFunc(out, c, byName)
-		if !known {
-			out = slices.Insert(out, i, c)
-			continue
-		}
-		out[i].Begun += c.Begun
-		out[i].Due += c.Due
-		out[i].Dropped += c.Dropped
-	}
-	return out
 }
