@@ -24,7 +24,6 @@ import (
 	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
-	"throng/internal/run/pipe"
 	"throng/internal/segment"
 	"throng/internal/view/summary"
 	viewterm "throng/internal/view/term"
@@ -305,9 +304,8 @@ func (s *follower) conclude(res *desk.Result) error {
 		return err
 	}
 	out := conductor.Outcome{Elapsed: res.Elapsed, SetupData: res.Setup, Err: err, Measured: true}
-	var derr error
-	if out.Ready, derr = pipe.DecodeReady(res.Ready); derr != nil {
-		return derr
+	if derr := json.Unmarshal(res.Ready, &out.Ready); derr != nil {
+		return fmt.Errorf("read what the run was: %w", derr)
 	}
 	if derr := out.Snapshot.UnmarshalBinary(res.Snapshot); derr != nil {
 		return derr

@@ -217,4 +217,3 @@ func newLogs(g *global) *cobra.Command {
 	a.addFlags(c.Flags())
 	return c
 }
-

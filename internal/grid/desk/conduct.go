@@ -264,7 +264,6 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 			h, ok := c.cfg.Receiver.Parts(run)[id]
 			return h, ok
 		},
-		Ready: c.cfg.Ready, Snapshot: c.cfg.Snapshot,
 	})
 	c.remotes[p.ID] = r
 	return conductor.Part{ID: p.ID, Used: p.Used, Runner: r}

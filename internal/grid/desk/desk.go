@@ -16,8 +16,6 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/courier"
-	"throng/internal/metric"
-	"throng/internal/run"
 )
 
 // Config is what a desk works with.
@@ -29,11 +27,6 @@ type Config struct {
 	Client   *courier.Client
 	Receiver *beat.Receiver
 	Log      *slog.Logger
-	// Ready, Snapshot and EncodeSnapshot are the codecs of what travels.
-	Ready          func([]byte) (run.Ready, error)
-	EncodeReady    func(run.Ready) ([]byte, error)
-	Snapshot       func([]byte) (metric.Snapshot, error)
-	EncodeSnapshot func(metric.Snapshot) ([]byte, error)
 	// SummaryData makes what handleSummary is called with; view is the submitter's wish.
 	SummaryData func(out conductor.Outcome, view json.RawMessage) ([]byte, error)
 }

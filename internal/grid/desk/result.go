@@ -19,7 +19,7 @@ import (
 
 // Result is what a run came to: all that a submitter needs to show what a local run would show.
 type Result struct {
-	Ready        []byte                `json:"ready,omitempty"`    // encoded run.Ready
+	Ready        json.RawMessage       `json:"ready,omitempty"`    // run.Ready
 	Snapshot     []byte                `json:"snapshot,omitempty"` // encoded
 	Elapsed      time.Duration         `json:"elapsed"`
 	Setup        []byte                `json:"setup,omitempty"`
@@ -29,7 +29,7 @@ type Result struct {
 	Summarised   bool                  `json:"summarised,omitempty"`
 	SummaryFault *courier.Fault        `json:"summary_fault,omitempty"`
 	Disturbances []cluster.Disturbance `json:"disturbances,omitempty"`
-	Began        time.Time             `json:"began,omitzero"` // its scenarios, in the leader's clock
+	Began        time.Time             `json:"began,omitzero"`  // its scenarios, in the leader's clock
 	Lines        []Event               `json:"lines,omitempty"` // what was written to consoles and logs
 }
 
@@ -70,9 +70,9 @@ func (c *chair) finish(ctx context.Context, out conductor.Outcome) error {
 		errs = append(errs, err)
 		return b
 	}
-	res.Ready = keep(c.cfg.EncodeReady(out.Ready))
+	res.Ready = keep(json.Marshal(out.Ready))
 	if out.Measured {
-		res.Snapshot = keep(c.cfg.EncodeSnapshot(out.Snapshot))
+		res.Snapshot = keep(out.Snapshot.MarshalBinary())
 	}
 	code := exitCode(out.Err)
 	if s := c.summary; s != nil {

@@ -141,7 +141,7 @@ func (s *stream) follow(ctx context.Context, f *feed, next int64) {
 
 // tick tells those who follow how the run is.
 func (c *chair) tick(begun time.Duration, snap metric.Snapshot) {
-	b, err := c.cfg.EncodeSnapshot(snap)
+	b, err := snap.MarshalBinary()
 	if err != nil {
 		c.cfg.Log.Error("the snapshot cannot be told: " + err.Error())
 		return

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -123,7 +124,7 @@ func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 	if err != nil {
 		return order.Reply{}, p.orDeath(err)
 	}
-	b, err := p.w.cfg.EncodeReady(ready)
+	b, err := json.Marshal(ready)
 	if err != nil {
 		return order.Reply{}, err
 	}
@@ -275,7 +276,7 @@ func (p *part) report(whole bool) beat.Report {
 	}
 	rep.Marked, rep.Elapsed, rep.Progress = r.MarkedAsFailed(), r.Elapsed(), r.Progress()
 	if whole {
-		rep.Seq, rep.Snapshot = p.snapshot.latest(r, p.w.cfg.EncodeSnapshot)
+		rep.Seq, rep.Snapshot = p.snapshot.latest(r)
 	}
 	rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
 	return rep
