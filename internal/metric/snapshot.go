@@ -47,10 +47,10 @@ type Snapshot struct {
 	Late   *Lateness // nil unless an arrival-rate scenario ran
 	// Scenarios are what the runner's scenarios have begun of what they were to begin, in order of name; nil before Run.
 	Scenarios []ScenarioCount
-	// Reserved are, by scenario, the iteration numbers of the runner's share below which each may have been used by the time
-	// that this snapshot is the newest that is known of it. It never falls. Once nothing begins any more it is exact:
-	// below it everything was used, from it on nothing; of an arrival rate it is the index of the first that did not
-	// begin. nil before Run, and where snapshots of several runners were added up.
+	// Reserved are, by scenario, numbers of the runner's share: every iteration that has begun by the time that this snapshot is
+	// the newest known of the runner has a lower one. While Run goes on it never falls. Once nothing begins any more it is
+	// exact: the first number that did not begin; of an arrival rate the index of the first arrival that was left to
+	// others. nil before Run, and where snapshots of several runners were added up.
 	Reserved map[string]int64
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -75,28 +76,32 @@ var ErrAsk = errors.New("invalid request")
 
 // Check refuses, with an ErrAsk, what is beyond the limits.
 func (a Ask) Check() error {
-	refuse := func(format string, args ...any) error {
-		return fmt.Errorf("%w: "+format, append([]any{ErrAsk}, args...)...)
+	switch n := utf8.RuneCountInString(a.Key); {
+	case n == 0 || n > MaxKey || !utf8.ValidString(a.Key):
+		return fmt.Errorf("%w: a name of %d characters: from 1 to %d", ErrAsk, n, MaxKey)
+	case !slices.Contains([]Op{Claim, Settle, Release, Arrive, Leave, Add, Push, Pop}, a.Op):
+		return fmt.Errorf("%w: %.20q", ErrAsk, a.Op)
+	case a.Op == Settle && len(a.Values) != 1:
+		return fmt.Errorf("%w: %s takes one value", ErrAsk, a.Op)
+	case a.Op == Arrive && a.N < 1:
+		return fmt.Errorf("%w: a barrier opens for 1 or more, not for %d", ErrAsk, a.N)
 	}
+	return a.checkValues()
+}
+
+func (a Ask) checkValues() error {
 	total := 0
 	for _, v := range a.Values {
-		if len(v) > MaxValue {
-			return refuse("a value of %d bytes: at most %d", len(v), MaxValue)
-		}
-		if !json.Valid(v) {
-			return refuse("a value that is not JSON")
+		switch {
+		case len(v) > MaxValue:
+			return fmt.Errorf("%w: a value of %d bytes: at most %d", ErrAsk, len(v), MaxValue)
+		case !json.Valid(v):
+			return fmt.Errorf("%w: a value that is not JSON", ErrAsk)
 		}
 		total += len(v)
 	}
-	switch n := utf8.RuneCountInString(a.Key); {
-	case n == 0 || n > MaxKey || !utf8.ValidString(a.Key):
-		return refuse("a name of %d characters: from 1 to %d", n, MaxKey)
-	case len(a.Values) > MaxValues || total > MaxAsk:
-		return refuse("%d values of %d bytes at once: at most %d of %d", len(a.Values), total, MaxValues, MaxAsk)
-	case a.Op == Settle && len(a.Values) != 1:
-		return refuse("%s wants one value", a.Op)
-	case a.Op == Arrive && a.N < 1:
-		return refuse("a barrier opens for 1 or more, not for %d", a.N)
+	if len(a.Values) > MaxValues || total > MaxAsk {
+		return fmt.Errorf("%w: %d values of %d bytes at once: at most %d of %d", ErrAsk, len(a.Values), total, MaxValues, MaxAsk)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func TestOldNewsIsNoNews(t *testing.T) {
 	r := receiver("v", nil)
 	now := time.Now()
 	say := func(beat, snap uint64, text string) {
-		r.Hear(&Beat{Node: "n", Life: "1", Seq: beat, Reports: []Report{{Run: "r", Part: "p", Phase: Phase(text), Seq: snap, Size: len(text), Snapshot: []byte(text)}}}, now)
+		r.Hear(&Beat{Node: "n", Life: "1", Seq: beat, Reports: []Report{{Run: "r", Part: "p", Phase: Phase(text), Seq: snap, Snapshot: []byte(text)}}}, now)
 	}
 	say(2, 10, "second")
 	say(1, 9, "first") // overtaken
@@ -197,7 +197,7 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 				}
 				return []Report{r}
 			},
-			Safe: func([]Report) {
+			Safe: func([]Report, bool, bool) {
 				mu.Lock()
 				defer mu.Unlock()
 				safe["n"]++

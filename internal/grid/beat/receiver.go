@@ -1,9 +1,13 @@
 package beat
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -117,7 +121,7 @@ func (r *Receiver) report(b *Beat, in *Report, now time.Time, leading bool, ack 
 	}
 	snapshot, seq := h.Snapshot, h.Seq
 	h.Node, h.Life, h.At, h.Report = b.Node, b.Life, now, *in
-	if in.Size == 0 || in.Seq < seq { // only the newest snapshot is kept, whichever beat brought it
+	if len(in.Snapshot) == 0 || in.Seq < seq { // only the newest snapshot is kept, whichever beat brought it
 		h.Snapshot, h.Seq = snapshot, seq
 	}
 	h.Lines = nil
@@ -216,4 +220,52 @@ func (r *Receiver) Peer(node string) (life string, offset time.Duration, ok bool
 		return "", 0, false
 	}
 	return p.life, p.offset, true
+}
+
+// HeardPath begins the paths where a voter tells what it has heard of a run: HeardPath + its id.
+const HeardPath = "/throng/v1/heard/"
+
+// told is a Heard on its way.
+type told struct {
+	Heard
+	Snapshot []byte `json:"snapshot"`
+}
+
+// HeardHandler answers for HeardPath.
+func (r *Receiver) HeardHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		out := map[string]told{}
+		for id, h := range r.Parts(strings.TrimPrefix(req.URL.Path, HeardPath)) {
+			out[id] = told{h, h.Snapshot}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(out) // who has gone need not be told
+	})
+}
+
+// Ask returns what the voter at base has heard of a run.
+func Ask(ctx context.Context, c *courier.Client, base, run string) (map[string]Heard, error) {
+	res, err := c.Do(ctx, http.MethodGet, base, HeardPath+run, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var in map[string]told
+	if err := json.NewDecoder(io.LimitReader(res.Body, 4*maxBeat)).Decode(&in); err != nil {
+		return nil, fmt.Errorf("read what %s has heard: %w", base, err)
+	}
+	out := make(map[string]Heard, len(in))
+	for id, t := range in {
+		t.Heard.Snapshot = t.Snapshot
+		out[id] = t.Heard
+	}
+	return out, nil
+}
+
+// ForgetNode drops what is known of a node that left the grid.
+func (r *Receiver) ForgetNode(node string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.witness.Forget(node)
+	delete(r.nodes, node)
 }

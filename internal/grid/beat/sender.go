@@ -26,8 +26,9 @@ type SenderConfig struct {
 	Voters func() (voters []Voter, leader string)
 	// Reports are the parts' reports; with false, without snapshots and lines.
 	Reports func(whole bool) []Report
-	// Safe tells that a second host holds the snapshots of these reports; Read that the leader has the lines up to a number.
-	Safe func([]Report)
+	// Safe tells that a voter holds the snapshots of these reports: whether its host is a second one, as far as there is any,
+	// and whether it leads. Read tells that the leader has the lines up to a number.
+	Safe func(reports []Report, second, leader bool)
 	Read func(lines map[string]int64)
 	// Silences are what this node has not heard, if it votes; else nil.
 	Silences func() map[string]time.Duration
@@ -35,6 +36,8 @@ type SenderConfig struct {
 	Local *Receiver
 	// Every is the time between two beats; 0: fence.Every.
 	Every time.Duration
+	// Failed is told of beats that got no answer; nil: nobody wants to know.
+	Failed func(voter string, err error)
 }
 
 // Sender sends a node's beats and keeps its lease. It is safe for concurrent use.
@@ -160,8 +163,11 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 	sent := time.Now()
 	b.Sent = sent
 	ack, err := s.deliver(ctx, v, b)
+	if err != nil && s.cfg.Failed != nil && ctx.Err() == nil {
+		s.cfg.Failed(v.Name, err)
+	}
 	if err != nil && !errors.Is(err, courier.ErrRefused) {
-		return // the lease is what tells of it
+		return
 	}
 	s.mu.Lock()
 	s.holder.Acknowledged(v.Name, sent)
@@ -174,8 +180,8 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 	if err != nil {
 		return
 	}
-	if whole && (v.Name != s.cfg.Self || alone(s.cfg.Voters())) {
-		s.cfg.Safe(b.Reports)
+	if whole {
+		s.cfg.Safe(b.Reports, v.Name != s.cfg.Self || alone(s.cfg.Voters()), ack.Leader == v.Name)
 	}
 	if ack.Leader == v.Name {
 		s.cfg.Read(ack.Lines)

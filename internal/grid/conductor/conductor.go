@@ -47,8 +47,8 @@ type Config struct {
 	Note func(context.Context, Past) error
 	// Lead is how long before the start the runners are told of it, so that all begin at one instant.
 	Lead time.Duration
-	// Snapshots returns the newest snapshot of every part there ever was, by its id; nil: the runners are asked.
-	Snapshots func() map[string]metric.Snapshot
+	// Snapshots returns the newest snapshot of every part there ever was, by its id, encoded; nil: the runners are asked.
+	Snapshots func() map[string][]byte
 	// Every is how often snapshots are taken; 0 means one second. Thresholds are judged at every JudgeEvery-th; 0 means every
 	// second one, which is k6's two seconds.
 	Every      time.Duration
@@ -272,7 +272,9 @@ func (c *Conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 func (c *Conductor) collect() {
 	if c.cfg.Snapshots != nil {
 		for id, snap := range c.cfg.Snapshots() {
-			c.tally.Add(id, snap, time.Now())
+			if _, err := c.tally.AddEncoded(id, snap, time.Now()); err != nil {
+				c.warn("a snapshot of part " + id + " cannot be read: " + err.Error())
+			}
 		}
 		return
 	}

@@ -214,6 +214,15 @@ func (c *Conductor) aside(parent context.Context) (context.Context, func(), erro
 	return ctx, func() { unhook(); cancel(nil) }, nil
 }
 
+// Summary has one runner call handleSummary with data, a JSON document, and returns what it wants written where.
+func (c *Conductor) Summary(ctx context.Context, data []byte) (files map[string][]byte, err error) {
+	err = c.crew.once(ctx, false, func(p Part) (err error) {
+		files, err = p.Summary(ctx, data)
+		return err
+	})
+	return files, err
+}
+
 // Measured returns what all runners measured so far, since when, and what the thresholds said when they were last judged.
 func (c *Conductor) Measured() (metric.Snapshot, time.Duration, threshold.Verdicts) {
 	c.state.mu.Lock()

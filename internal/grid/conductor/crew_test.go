@@ -151,8 +151,16 @@ func TestWhatAPartMeasuredBeforeItWasLostCounts(t *testing.T) {
 		a, b := &mortal{after: 3500 * time.Millisecond}, &runner{}
 		out := conduct(t.Context(), Config{
 			Parts: []Part{{ID: "0", Runner: a}, {ID: "1", Runner: b}}, Replace: replace,
-			Snapshots: func() map[string]metric.Snapshot {
-				return map[string]metric.Snapshot{"0": {Seq: 1, Load: metric.Load{Iterations: 35}}, "1": b.Snapshot()}
+			Snapshots: func() map[string][]byte {
+				out := map[string][]byte{}
+				for id, snap := range map[string]metric.Snapshot{"0": {Seq: 1, Load: metric.Load{Iterations: 35}}, "1": b.Snapshot()} {
+					data, err := snap.MarshalBinary()
+					if err != nil {
+						t.Error(err)
+					}
+					out[id] = data
+				}
+				return out
 			},
 		})
 		if out.Err != nil || out.Snapshot.Load.Iterations < 135 {
