@@ -104,9 +104,9 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 	var beside sync.WaitGroup
 	showing, stopShowing := context.WithCancel(context.Background())
 	c := conductor.New(conductor.Config{
-		Runners: []run.Runner{s.runner},
-		Paused:  s.askedToPause(),
-		Shared:  s.runner.SetSetupData,
+		Parts:  []conductor.Part{{ID: "0", Runner: s.runner}},
+		Paused: s.askedToPause(),
+		Shared: s.runner.SetSetupData,
 		Ready: func(r run.Ready) error {
 			s.mu.Lock()
 			s.ready = r
