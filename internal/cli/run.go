@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -92,11 +91,11 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 	if !out.Measured {
 		return out.Err
 	}
-	err = s.summarise(ctx, out)
+	s.summarise(ctx, out)
 	if ferr := s.display.Final(s.frame()); ferr != nil {
 		s.log.Debug("the progress could not be shown: " + ferr.Error())
 	}
-	return errors.Join(out.Err, err)
+	return out.Err
 }
 
 // conduct runs the test with the progress and the outputs beside it.
@@ -284,28 +283,27 @@ func (s *session) frame() viewterm.Frame {
 }
 
 // summarise tells how the run went: what handleSummary wants told, else the text summary, and the export.
-func (s *session) summarise(ctx context.Context, out conductor.Outcome) error {
+func (s *session) summarise(ctx context.Context, out conductor.Outcome) {
 	rt := s.test.runtime
-	report := s.report(out)
-	var err error
-	if rt.SummaryMode != "disabled" {
-		err = s.show(ctx, out, report)
+	if rt.SummaryMode == "disabled" { // the export too, as in k6
+		return
 	}
+	report := s.report(out)
+	s.show(ctx, out, report)
 	if rt.SummaryExport == "" {
-		return err
+		return
 	}
 	write := summary.Export
 	if rt.NewMachineReadableSummary {
 		write = summary.Machine
 	}
-	data, werr := write(report)
-	if werr == nil {
-		werr = os.WriteFile(rt.SummaryExport, data, 0o644)
+	data, err := write(report)
+	if err == nil {
+		err = os.WriteFile(rt.SummaryExport, data, 0o644)
 	}
-	if werr != nil {
-		s.log.Error("write the summary export: " + werr.Error())
+	if err != nil {
+		s.log.Error("write the summary export: " + err.Error())
 	}
-	return err
 }
 
 func (s *session) report(out conductor.Outcome) summary.Report {
@@ -319,33 +317,32 @@ func (s *session) report(out conductor.Outcome) summary.Report {
 	}
 }
 
-// show calls handleSummary where the script has one; whatever goes wrong there, the run is still reported.
-func (s *session) show(ctx context.Context, out conductor.Outcome, report summary.Report) error {
-	if !out.Ready.HasSummary {
-		fmt.Fprint(s.Stdout, summary.Text(report))
-		return nil
-	}
-	encode := summary.Data
-	if s.test.runtime.NewMachineReadableSummary {
-		encode = summary.MachineData
-	}
-	data, err := encode(report)
+// show calls handleSummary where the script has one; whatever goes wrong there, the run is still reported and the exit
+// code stays.
+func (s *session) show(ctx context.Context, out conductor.Outcome, report summary.Report) {
 	var files map[string][]byte
-	if err == nil {
-		files, err = s.runner.Summary(context.WithoutCancel(ctx), data)
-	}
-	if err != nil {
-		s.log.Error("handleSummary() did not give a summary: " + err.Error())
-		fmt.Fprint(s.Stdout, summary.Text(report))
-		if fault.KindOf(err) == fault.ScriptAborted {
-			return err
+	if out.Ready.HasSummary {
+		encode := summary.Data
+		if s.test.runtime.NewMachineReadableSummary {
+			encode = summary.MachineData
 		}
-		return nil
+		data, err := encode(report)
+		if err == nil {
+			files, err = s.runner.Summary(context.WithoutCancel(ctx), data)
+		}
+		if err != nil {
+			s.log.Error("failed to handle the end-of-test summary", "error", err.Error())
+		}
+	} else {
+		s.runner.RepeatInit(context.WithoutCancel(ctx))
+	}
+	if files == nil {
+		fmt.Fprint(s.Stdout, summary.Text(report))
+		return
 	}
 	if err := summary.Save(files, s.Stdout, s.Stderr, createFile); err != nil {
 		s.log.Error(err.Error())
 	}
-	return nil
 }
 
 // createFile opens a file that handleSummary names, in folders that need not be there yet.
