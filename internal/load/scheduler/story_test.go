@@ -195,7 +195,7 @@ func TestAnAbortEndsTheScenariosAndLetsTeardownRun(t *testing.T) {
 			export function teardown() { console.log('teardown'); }`, nil)
 		start := time.Now()
 		err := st.play("")
-		if err == nil || err.Error() != "test aborted: enough" || fault.KindOf(err) != fault.ScriptAborted {
+		if err == nil || !strings.HasPrefix(err.Error(), "test aborted: enough at default (file:///lib/script.js:3:") || fault.KindOf(err) != fault.ScriptAborted {
 			t.Errorf("Run: kind %d, %v", fault.KindOf(err), err)
 		}
 		if time.Since(start) != 2*time.Second {
