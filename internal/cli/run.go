@@ -220,11 +220,13 @@ func (s *session) startOutputs(ctx context.Context, wg *sync.WaitGroup, r run.Re
 	if len(s.outputs) == 0 {
 		return nil
 	}
-	expected := metric.Selector{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}
-	defs := output.Definitions{Thresholds: r.Thresholds, Submetrics: []metric.Selector{expected}, SystemTags: r.Options.SystemTags}
+	defs := output.Definitions{Thresholds: r.Thresholds, SystemTags: r.Options.SystemTags}
+	if slices.Contains(r.Options.SystemTags, "expected_response") {
+		defs.Submetrics = []metric.Selector{{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}}
+	}
 	for _, o := range s.outputs {
 		if err := o.Start(defs); err != nil {
-			return err
+			return fmt.Errorf("start the output %s: %w", o.Describe(), err)
 		}
 		wg.Go(func() {
 			if err := o.Run(ctx); err != nil {
