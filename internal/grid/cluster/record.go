@@ -97,3 +97,14 @@ func (v View) Voters() []NodeState {
 	}
 	return out
 }
+
+// Token is what the grid keeps of a bearer token: enough to recognise it, not enough to use it (package trust).
+type Token struct {
+	ID      string    `json:"id"`
+	Role    string    `json:"role"`
+	Hash    string    `json:"hash"` // hexadecimal SHA-256 of the secret
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+	Revoked time.Time `json:"revoked,omitzero"` // zero: not
+	Note    string    `json:"note,omitempty"`
+}

@@ -78,6 +78,10 @@ func (r *runner) Snapshot() metric.Snapshot {
 
 func (r *runner) Progress() []run.Progress { return nil }
 func (r *runner) MarkedAsFailed() bool     { return r.failed }
+func (r *runner) Acknowledge(uint64)       {}
+func (r *runner) Urgent() <-chan struct{}  { return nil }
+
+func (r *runner) Yield(context.Context) (metric.Snapshot, error) { return r.Snapshot(), nil }
 
 func conduct(ctx context.Context, cfg Config) Outcome {
 	cfg.Ready = func(run.Ready) error { return nil }
@@ -87,7 +91,7 @@ func conduct(ctx context.Context, cfg Config) Outcome {
 func TestLifecycleOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &runner{}, &runner{}
-		out := conduct(t.Context(), Config{Runners: []run.Runner{a, b}})
+		out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: a}, {ID: "1", Runner: b}}})
 		if want := []string{"init", "setup", "run 1", "teardown 1"}; !slices.Equal(a.called, want) {
 			t.Errorf("first runner: %v, want %v", a.called, want)
 		}
@@ -112,7 +116,7 @@ func TestACrossedThresholdStopsTheRunOnlyIfItMay(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &runner{options: plan.Options{Thresholds: map[string][]threshold.Threshold{"iterations": {tt.rule}}}}
-			out := conduct(t.Context(), Config{Runners: []run.Runner{r}})
+			out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: r}}})
 			if fault.KindOf(out.Err) != fault.ThresholdsFailed || out.Elapsed != tt.ended {
 				t.Errorf("%s: ended after %v with %v, want %v", tt.name, out.Elapsed, out.Err, tt.ended)
 			}
@@ -128,7 +132,7 @@ func TestAnInterruptedRunIsStillTornDownAndMeasured(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(3*time.Second, func() { cancel(fault.New(fault.Interrupted, errors.New("interrupt"))) })
 		r := &runner{}
-		out := conduct(ctx, Config{Runners: []run.Runner{r}})
+		out := conduct(ctx, Config{Parts: []Part{{ID: "0", Runner: r}}})
 		if fault.KindOf(out.Err) != fault.Interrupted || out.Snapshot.Load.Iterations != 30 || !slices.Contains(r.called, "teardown 1") {
 			t.Errorf("outcome %+v after %v", out, r.called)
 		}
@@ -138,7 +142,7 @@ func TestAnInterruptedRunIsStillTornDownAndMeasured(t *testing.T) {
 func TestAFailedSetupEndsTheRunBeforeTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{setupErr: fault.New(fault.SetupTimeout, errors.New("too slow"))}
-		out := conduct(t.Context(), Config{Runners: []run.Runner{r}})
+		out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: r}}})
 		if want := []string{"init", "setup"}; !slices.Equal(r.called, want) || fault.KindOf(out.Err) != fault.SetupTimeout || !out.Measured {
 			t.Errorf("called %v, outcome %+v", r.called, out)
 		}
@@ -148,7 +152,7 @@ func TestAFailedSetupEndsTheRunBeforeTheLoad(t *testing.T) {
 func TestMarkedAsFailedCountsBeforeACrossedThreshold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{failed: true, options: plan.Options{Thresholds: map[string][]threshold.Threshold{"iterations": {{Source: "count<5"}}}}}
-		if out := conduct(t.Context(), Config{Runners: []run.Runner{r}}); fault.KindOf(out.Err) != fault.MarkedAsFailed {
+		if out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: r}}}); fault.KindOf(out.Err) != fault.MarkedAsFailed {
 			t.Errorf("outcome %v", out.Err)
 		}
 	})
@@ -157,7 +161,7 @@ func TestMarkedAsFailedCountsBeforeACrossedThreshold(t *testing.T) {
 func TestTheUserIsToldWhenTheRateWasNotKeptUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
-		conduct(t.Context(), Config{Runners: []run.Runner{&runner{drops: true}}, Warn: func(m string) { told = append(told, m) }})
+		conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: &runner{drops: true}}}, Warn: func(m string) { told = append(told, m) }})
 		if len(told) != 1 || !strings.Contains(told[0], "30 iterations were dropped between 2s and 5s") {
 			t.Errorf("told %q", told)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/grid/cluster"
+	"throng/internal/run"
 )
 
 // MaxJSON is the largest JSON document that a call takes or answers, in bytes.
@@ -48,7 +49,7 @@ type answerError struct {
 // sentinels are the errors that stay themselves on their way.
 func sentinels() map[string]error {
 	return map[string]error{
-		"not_found": cluster.ErrNotFound, "conflict": cluster.ErrConflict, "deposed": cluster.ErrDeposed, "not_leader": ErrNotLeader,
+		"not_found": cluster.ErrNotFound, "conflict": cluster.ErrConflict, "deposed": cluster.ErrDeposed, "not_leader": ErrNotLeader, "lost": run.ErrLost,
 		"canceled": context.Canceled, "deadline": context.DeadlineExceeded,
 	}
 }

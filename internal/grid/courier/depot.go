@@ -156,6 +156,36 @@ func (c *Client) Fetch(ctx context.Context, d *Depot, base, digest string) error
 	return nil
 }
 
+// FetchPath is where a node is told to fetch a blob from another.
+const FetchPath = "/throng/v1/fetch"
+
+// fetchCall is the body of a call of FetchPath. The node that has the blob is named, not addressed: so nobody can have us call
+// strangers.
+type fetchCall struct {
+	Digest string `json:"digest"`
+	From   string `json:"from"`
+}
+
+// HaveFetched has the node at base fetch a blob from the node named from.
+func (c *Client) HaveFetched(ctx context.Context, base, digest, from string) error {
+	return c.JSON(ctx, http.MethodPost, base, FetchPath, fetchCall{digest, from}, nil)
+}
+
+// FetchHandler answers for FetchPath; address returns the address of a node of the grid, "" for a stranger.
+func FetchHandler(c *Client, d *Depot, address func(node string) string) http.Handler {
+	return Handler(func(r *http.Request) (any, error) {
+		var call fetchCall
+		if err := Read(r, &call); err != nil {
+			return nil, err
+		}
+		base := address(call.From)
+		if base == "" {
+			return nil, &Status{http.StatusBadRequest, fmt.Errorf("%q is no node of this grid", call.From)}
+		}
+		return struct{}{}, c.Fetch(r.Context(), d, base, call.Digest)
+	})
+}
+
 // Send stores r as a blob at the node at base and returns its digest.
 func (c *Client) Send(ctx context.Context, base string, r io.Reader) (string, error) {
 	res, err := c.Do(ctx, http.MethodPut, base, BlobPath, "application/octet-stream", r)

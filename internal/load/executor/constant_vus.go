@@ -10,10 +10,7 @@ import (
 // constantVUs keeps a number of VUs looping for a duration.
 type constantVUs struct{ crew }
 
-func newConstantVUs(b *base) *constantVUs {
-	vus := b.tuple.Scale(b.scenario.VUs)
-	return &constantVUs{crew{base: b, vus: vus, regular: b.scenario.Duration, members: make([]member, vus)}}
-}
+func newConstantVUs(b *base) *constantVUs { return &constantVUs{newCrew(b, b.scenario.Duration)} }
 
 // Run implements Executor.
 func (e *constantVUs) Run(ctx context.Context) error {

@@ -37,8 +37,9 @@ type slot struct {
 }
 
 func newExternallyControlled(b *base) *ExternallyControlled {
+	b.most = b.tuple.Scale(b.scenario.MaxVUs)
 	return &ExternallyControlled{
-		base: b, changed: make(chan struct{}, 1),
+		base: b, changed: make(chan struct{}, 1), spent: b.from.Skip,
 		control: Control{VUs: b.scenario.VUs, MaxVUs: b.scenario.MaxVUs},
 	}
 }
@@ -91,6 +92,9 @@ func (e *ExternallyControlled) clock(set bool) (time.Duration, Control) {
 // Run implements Executor.
 func (e *ExternallyControlled) Run(ctx context.Context) error {
 	e.begin()
+	if e.hasYielded() || e.scenario.Duration > 0 && e.nothing(e.scenario.Duration) {
+		return e.end(ctx)
+	}
 	inner, cut := context.WithCancel(ctx)
 	defer cut()
 	var wg sync.WaitGroup
@@ -117,6 +121,7 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 			continue
 		case <-e.changed:
 			continue
+		case <-e.yielded:
 		case <-ctx.Done():
 		}
 		break
@@ -128,7 +133,8 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 	return e.end(ctx)
 }
 
-// finish lets running iterations end within the graceful stop, which k6 leaves at 0 for this executor.
+// finish lets running iterations end within the graceful stop, which k6 leaves at 0 for this executor; after Yield it lets
+// them end.
 func (e *ExternallyControlled) finish(ctx context.Context, cut func(), wg *sync.WaitGroup) {
 	e.phase.Store(stopping)
 	for _, s := range e.slots {
@@ -138,7 +144,13 @@ func (e *ExternallyControlled) finish(ctx context.Context, cut func(), wg *sync.
 	}
 	quiet := make(chan struct{})
 	go func() { wg.Wait(); close(quiet) }()
-	if e.scenario.GracefulStop > 0 {
+	switch {
+	case e.hasYielded():
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+		}
+	case e.scenario.GracefulStop > 0:
 		grace := time.NewTimer(e.scenario.GracefulStop)
 		defer grace.Stop()
 		select {

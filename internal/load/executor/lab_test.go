@@ -78,6 +78,8 @@ func (l *lab) VUActive(d int64) {
 	l.mu.Unlock()
 }
 
+func (l *lab) Urgent() {}
+
 func (v *labVU) Activate(ctx context.Context, _ *plan.Scenario) error {
 	v.ctx = ctx
 	return nil
@@ -126,7 +128,7 @@ func (l *lab) starts() (at []time.Duration) {
 
 func mustNew(t testing.TB, s plan.Scenario, tu *segment.Tuple, env Env) Executor {
 	t.Helper()
-	e, err := New(&s, tu, env, nil)
+	e, err := New(&s, tu, Start{}, env, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,3 +145,6 @@ func (e *env) Dropped(n int64, sc *plan.Scenario) {
 
 // VUActive changes how many virtual users are at work.
 func (e *env) VUActive(delta int64) { e.s.loads.vus.Add(delta) }
+
+// Urgent asks for a snapshot before its time.
+func (e *env) Urgent() { e.s.askForSnapshot() }

@@ -49,6 +49,9 @@ type Config struct {
 	InitTimeout time.Duration
 	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
 	Parts, Raw bool
+	// Share is the part of the test that this runner has; where the options name an execution segment, the part of that. Limits
+	// that hold for the whole test, as options.rps, are shared out by it.
+	Share segment.Share
 }
 
 // Scheduler runs one runner's part of a test. It implements run.Runner.
@@ -64,6 +67,8 @@ type Scheduler struct {
 	executors    []executor.Executor
 	begun, ended time.Time // of the scenarios
 	active       []*guard  // of the phases that go on: setup() and teardown() may be asked for beside the scenarios
+	yielded      bool
+	course       *course // of the scenarios; nil before Run
 
 	pool   *pool
 	setup  atomic.Pointer[[]byte]
@@ -71,6 +76,8 @@ type Scheduler struct {
 	phases sync.RWMutex // held by each call of setup() and teardown(), and to change what they read of the test
 	failed atomic.Bool
 	loads  counts
+	safe   safe
+	urgent chan struct{}
 }
 
 // counts is what exec.instance and the progress show.
@@ -78,7 +85,7 @@ type counts struct{ vus, vusMax, iterations, interrupted, dropped atomic.Int64 }
 
 // New returns a runner that has not read its script yet.
 func New(cfg Config) *Scheduler {
-	s := &Scheduler{cfg: cfg, pool: newPool()}
+	s := &Scheduler{cfg: cfg, pool: newPool(), urgent: make(chan struct{}, 1)}
 	reg := metric.NewRegistry()
 	s.test = &scope.Test{
 		Options: &plan.Options{}, Registry: reg, Builtin: metric.NewBuiltin(reg), TagTable: metric.NewTags(),
@@ -191,6 +198,9 @@ func (s *Scheduler) prepare() error {
 	if s.tuple, err = opts.Tuple(); err != nil {
 		return err
 	}
+	if s.tuple, err = s.cfg.Share.In(s.tuple); err != nil {
+		return fault.New(fault.InvalidConfig, err)
+	}
 	s.ready.Options, s.ready.Segment = opts, s.tuple
 	for i := range s.scenarios {
 		if sc := &s.scenarios[i]; executor.HasWork(sc, s.tuple) {
@@ -220,11 +230,20 @@ func (s *Scheduler) measure() error {
 	filled := opts.Filled(s.cfg.UserAgent)
 	t.Options, t.RunTags = &filled, t.TagTable.From(opts.RunTags())
 	t.SystemTags = scope.SystemTagsOf(filled.SystemTags)
-	t.MinIterationDuration = filled.MinIterationDuration.V
+	t.MinIterationDuration, t.Share = filled.MinIterationDuration.V, s.part()
 	t.Meter = meter.New(meter.Config{Builtin: t.Builtin, Submetrics: s.ready.Thresholds.Submetrics(), Parts: s.cfg.Parts, Raw: s.cfg.Raw})
 	t.Counts = s.Load
 	t.OptionsJSON = sync.OnceValue(opts.ScriptJSON)
 	return nil
+}
+
+// part is how much of the limits for the whole test falls to this runner. k6 gives each execution segment all of them.
+func (s *Scheduler) part() float64 {
+	within, err := s.ready.Options.Tuple()
+	if err != nil {
+		return 1
+	}
+	return s.tuple.Segment().Share() / within.Segment().Share()
 }
 
 func (s *Scheduler) makeVUs(ctx context.Context) error {
@@ -258,22 +277,40 @@ func (s *Scheduler) newVU(ctx context.Context) (*member, error) {
 	return &member{VU: v, s: s, id: n}, nil
 }
 
-// Run starts the scenarios and waits for all of them.
+// Run starts the scenarios as b says and waits for all of them.
 func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 	var unwatch func()
 	s.guard, ctx, unwatch = s.begin(ctx)
 	defer unwatch()
-	if err := s.start(b.Setup); err != nil {
+	c := newCourse(b, time.Now())
+	if ok, err := s.start(c); !ok {
 		return err
 	}
+	defer c.end()
 	defer s.mark(&s.ended)
+	err := s.play(ctx, c)
+	if err == nil && ctx.Err() == nil {
+		s.tellCutOff()
+	}
+	if err = s.guard.outcome(ctx, err); errors.Is(err, errYielded) {
+		return nil
+	}
+	return err
+}
+
+// play runs the executors, each from its start time on.
+func (s *Scheduler) play(ctx context.Context, c *course) error {
+	defer s.settle()
+	if !c.wait(ctx, c.at) && ctx.Err() != nil {
+		return nil
+	}
 	background, stop := context.WithCancel(ctx)
 	var sampler sync.WaitGroup
 	sampler.Go(func() { s.sampleVUs(background) })
 	g, gctx := errgroup.WithContext(ctx)
 	for i, e := range s.executors {
 		g.Go(func() error {
-			if !wait(gctx, s.ready.Scenarios[i].StartTime) {
+			if !c.wait(gctx, c.at.Add(s.ready.Scenarios[i].StartTime)) {
 				return nil
 			}
 			return e.Run(gctx)
@@ -282,10 +319,7 @@ func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 	err := g.Wait()
 	stop()
 	sampler.Wait()
-	if err == nil && ctx.Err() == nil {
-		s.tellCutOff()
-	}
-	return s.guard.outcome(ctx, err)
+	return err
 }
 
 // tellCutOff says where iterations were that did not end although they had been given time to: the script may loop.
@@ -297,43 +331,37 @@ func (s *Scheduler) tellCutOff() {
 	}
 }
 
-// start makes the executors. It waits for a setup() that was asked for from outside, and none begins meanwhile.
-func (s *Scheduler) start(setupData []byte) error {
+// start makes the executors; false when the runner has yielded before. It waits for a setup() that was asked for from outside,
+// and none begins meanwhile.
+func (s *Scheduler) start(c *course) (bool, error) {
 	s.phases.Lock()
 	defer s.phases.Unlock()
-	s.SetSetupData(setupData)
-	s.test.Start = time.Now()
-	s.mark(&s.begun)
+	s.SetSetupData(c.setup)
+	s.test.Start = c.at
+	var all []executor.Executor
 	for i := range s.ready.Scenarios {
 		sc := &s.ready.Scenarios[i]
-		e, err := executor.New(sc, s.tuple, &env{s}, s.cfg.Log)
+		e, err := executor.New(sc, s.tuple, c.from(sc), &env{s}, s.cfg.Log)
 		if err != nil {
-			return err
+			return false, err
 		}
-		s.mu.Lock()
-		s.executors = append(s.executors, e)
-		s.mu.Unlock()
+		all = append(all, e)
 		s.test.Scenarios[sc.Name] = &scope.Scenario{Scenario: sc, Started: e.Started, Progress: e.Done}
 	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.yielded {
+		return false, nil
+	}
+	s.executors, s.begun, s.course = all, c.at, c
+	if c.guarded {
+		s.askForSnapshot()
+	}
+	return true, nil
 }
 
 // SetSetupData changes what virtual users that have not begun yet get as setup's result.
 func (s *Scheduler) SetSetupData(data []byte) { s.setup.Store(&data) }
-
-func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // Close gives back what the virtual users hold.
 func (s *Scheduler) Close() {

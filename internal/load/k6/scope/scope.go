@@ -136,6 +136,8 @@ type Test struct {
 	// Scenarios are the running scenarios by name; written before the first iteration.
 	Scenarios            map[string]*Scenario
 	MinIterationDuration time.Duration
+	// Share is how much of a limit for the whole test falls to this process; 0 means all.
+	Share float64
 
 	// Once keeps what is made once for all virtual users (SharedArray): key to value.
 	Once sync.Map
