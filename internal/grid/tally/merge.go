@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -20,11 +21,7 @@ func Merge(parts []metric.Snapshot) metric.Snapshot {
 		return only
 	}
 	var out metric.Snapshot
-	type key struct {
-		role metric.Role
-		id   string
-	}
-	at := map[key]int{}
+	at := map[seriesKey]int{}
 	owned := map[int]bool{} // series whose Trend is already a copy
 	groups, checks := map[string]bool{}, map[string]bool{}
 	for _, p := range parts {
@@ -32,20 +29,10 @@ func Merge(parts []metric.Snapshot) metric.Snapshot {
 		out.Load = addLoad(out.Load, p.Load)
 		out.Late = mergeLate(out.Late, p.Late)
 		out.Scenarios = addCounts(out.Scenarios, p.Scenarios)
-		for _, g := range p.Groups {
-			if !groups[g] {
-				groups[g] = true
-				out.Groups = append(out.Groups, g)
-			}
-		}
-		for _, c := range p.Checks {
-			if id := c.ID(); !checks[id] {
-				checks[id] = true
-				out.Checks = append(out.Checks, c)
-			}
-		}
+		out.Groups = union(out.Groups, groups, p.Groups, func(g string) string { return g })
+		out.Checks = union(out.Checks, checks, p.Checks, metric.Selector.ID)
 		for _, s := range p.Series {
-			k := key{s.Role, s.ID()}
+			k := seriesKey{s.Role, s.ID()}
 			i, known := at[k]
 			if !known {
 				at[k] = len(out.Series)
@@ -72,13 +59,23 @@ func merge(into *metric.Series, s metric.Series) {
 			into.Trend = s.Trend.Clone()
 		}
 		return
+	case s.Kind != into.Kind: // runners of one script do not differ in this
+		return
 	}
+	addNumbers(into, &s)
+	if s.Trend != nil {
+		if into.Trend == nil {
+			into.Trend = new(sketch.Trend)
+		}
+		into.Trend.Merge(s.Trend)
+	}
+}
+
+// addNumbers adds all of s but its Trend.
+func addNumbers(into, s *metric.Series) {
 	into.Sum += s.Sum
 	into.Trues += s.Trues
 	into.Count += s.Count
-	if s.Trend != nil {
-		into.Trend.Merge(s.Trend)
-	}
 	if s.Kind != metric.Gauge {
 		return
 	}
@@ -126,10 +123,11 @@ func mergeLate(a, b *metric.Lateness) *metric.Lateness {
 		return a
 	}
 	sum := func(x, y *sketch.Trend) *sketch.Trend {
-		out := new(sketch.Trend)
-		for _, t := range slices.DeleteFunc([]*sketch.Trend{x, y}, func(t *sketch.Trend) bool { return t == nil }) {
-			out.Merge(t)
+		if x == nil || y == nil {
+			return cmp.Or(x, y)
 		}
+		out := x.Clone()
+		out.Merge(y)
 		return out
 	}
 	return &metric.Lateness{Start: sum(a.Start, b.Start), FromDue: sum(a.FromDue, b.FromDue), FromSend: sum(a.FromSend, b.FromSend)}
