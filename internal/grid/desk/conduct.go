@@ -98,6 +98,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	defer stop()
 	out := cond.Run(ctx)
 	c.feed.onStop(nil)
+	c.tick(out.Elapsed, out.Snapshot) // how it ended
 	if out.Measured && out.Ready.HasSummary && ctx.Err() == nil {
 		c.summarise(ctx, cond, out)
 	}

@@ -233,7 +233,7 @@ func (b *base) activate(delta int64) {
 	b.env.VUActive(delta)
 }
 
-func (b *base) progress(share float64, right ...string) run.Progress {
+func (b *base) progress(share float64, right ...run.Column) run.Progress {
 	phase := b.phase.Load()
 	return run.Progress{
 		Scenario: b.scenario.Name, Executor: b.scenario.Executor,
