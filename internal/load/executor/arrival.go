@@ -260,7 +260,7 @@ func (a *arrivals) take() time.Duration {
 		due, _ = a.schedule.At(a.ahead)
 	}
 	a.ahead++
-	if a.late && a.ahead-a.missed >= (a.ahead-a.first)/2 {
+	if a.late && a.ahead-a.missed >= (a.ahead-a.first+1)/2 {
 		a.curve, a.late = a.schedule, false
 	}
 	a.due, a.more = a.curve.At(a.ahead)

@@ -112,7 +112,7 @@ func (s *Scheduler) begin(ctx context.Context) (*guard, context.Context, func())
 	s.mu.Lock()
 	s.active = append(s.active, g)
 	s.mu.Unlock()
-	ctx, stop := g.watch(ctx)
+	ctx, stop := g.watch(ctx, s.pool.interrupt)
 	return g, ctx, func() {
 		stop()
 		s.mu.Lock()

@@ -276,6 +276,11 @@ func (v *VU) watch(ctx context.Context) {
 
 var errCut = errors.New("cut off")
 
+// Interrupt ends what the script does, once the context of the activation has ended. That does the same, in a goroutine of its own, which
+// among many busy scripts may have to wait long for its turn; who ends many virtual users calls Interrupt for each. It may be called from
+// any goroutine while the virtual user is active.
+func (v *VU) Interrupt() { v.scope.Runtime.Interrupt(errCut) }
+
 // Deactivate ends the activation. When it returns nothing of the interruption is still under way.
 func (v *VU) Deactivate() {
 	if v.unwatch != nil {
