@@ -3,7 +3,7 @@ package executor
 import "throng/internal/pace"
 
 // newRampingArrivalRate begins the n-th iteration when the area under the stages reaches n.
-func newRampingArrivalRate(b *base) *arrivals {
+func newRampingArrivalRate(b *base) (*arrivals, error) {
 	s := b.scenario
 	stages := make([]pace.Stage, len(s.Stages))
 	for i, st := range s.Stages {

@@ -12,8 +12,13 @@ import (
 
 // Describe returns the words that stand after "* name: " in the header of a run, as k6 puts them.
 func Describe(s *plan.Scenario, tuple *segment.Tuple) string {
-	whole := tuple.Segment().Share()
-	perSecond := func(rate int64) float64 { return float64(rate) * whole / (float64(s.TimeUnit) / float64(time.Second)) }
+	perSecond := func(rate int64) float64 {
+		part := tuple
+		if byVUs, err := arrivalsOf(s, tuple); err == nil {
+			part = byVUs
+		}
+		return float64(rate) * part.Segment().Share() / (float64(s.TimeUnit) / float64(time.Second))
+	}
 	switch s.Executor {
 	case plan.SharedIterations:
 		vus, n := sharedIterationsOf(s, tuple)
@@ -54,7 +59,7 @@ func PeakRate(s *plan.Scenario) float64 {
 }
 
 func maxVUs(s *plan.Scenario, tuple *segment.Tuple) string {
-	from, to := tuple.Scale(s.PreAllocatedVUs), tuple.Scale(s.MaxVUs)
+	from, to := vusOf(s, tuple)
 	if from == to {
 		return fmt.Sprintf("maxVUs: %d", to)
 	}
@@ -126,8 +131,8 @@ func outOf(n, total int64) string {
 	return fmt.Sprintf("%0*d/%d", len(strconv.FormatInt(total, 10)), n, total)
 }
 
-// vusOf writes n/of VUs, both as wide as the most there can be.
-func vusOf(n, of, most int64) string {
+// vusText writes n/of VUs, both as wide as the most there can be.
+func vusText(n, of, most int64) string {
 	w := len(strconv.FormatInt(most, 10))
 	return fmt.Sprintf("%0*d/%0*d VUs", w, n, w, of)
 }

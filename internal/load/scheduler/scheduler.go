@@ -237,13 +237,19 @@ func (s *Scheduler) measure() error {
 	return nil
 }
 
-// part is how much of the limits for the whole test falls to this runner. k6 gives each execution segment all of them.
+// part is how much of the limits for the whole test falls to this runner: as much as of its VUs, so that none of a limit is
+// with a runner that has none. k6 gives each execution segment all of a limit, and so does the part that options name.
 func (s *Scheduler) part() float64 {
+	_, most, _ := executor.Requirements(s.scenarios, nil)
 	within, err := s.ready.Options.Tuple()
 	if err != nil {
 		return 1
 	}
-	return s.tuple.Segment().Share() / within.Segment().Share()
+	byVUs, err := s.tuple.ResegmentCuts(most)
+	if err != nil {
+		return 0
+	}
+	return byVUs.Segment().Share() / within.Segment().Share()
 }
 
 func (s *Scheduler) makeVUs(ctx context.Context) error {
