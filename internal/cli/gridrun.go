@@ -282,8 +282,8 @@ func (s *follower) line(e desk.Event) {
 		log = s.console
 	}
 	var attrs []any
-	for k, v := range e.Line.Attrs {
-		attrs = append(attrs, slog.Any(k, v))
+	for _, a := range e.Line.Attrs {
+		attrs = append(attrs, slog.String(a[0], a[1]))
 	}
 	if e.Node != "" {
 		attrs = append(attrs, slog.String("node", e.Node))

@@ -130,7 +130,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	if n.depot, err = courier.NewDepot(filepath.Join(n.o.DataDir, "blobs")); err != nil {
 		return err
 	}
-	n.picture = newPicture(n.name(), n.memory.Cluster)
+	n.picture = newPicture(n.name(), n.memory.Cluster, n.log)
 	n.tokens = trust.NewLedger(n.store)
 	n.makeServices()
 	n.picture.silence = n.receiver.Silences
@@ -166,9 +166,10 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	n.leave()
 	stopWorking(cluster.ErrDeposed)
 	ruling.Wait()
+	// Others' watches go through our address: etcd would wait for them.
+	_ = server.Close()
 	n.seat.stop()
 	stopServing()
-	_ = server.Close()
 	err = g.Wait()
 	if cerr := n.store.Close(); err == nil && ctx.Err() == nil {
 		err = cerr

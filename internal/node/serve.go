@@ -173,21 +173,18 @@ func (n *Node) etcd() http.Handler {
 
 // toSocket is the way to this node's own member, whichever it is at the time.
 func (n *Node) toSocket() http.RoundTripper {
-	t := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			server, _ := n.seat.member()
-			if server == nil {
-				return nil, errors.New("this node has no member of the store")
-			}
-			return new(net.Dialer).DialContext(ctx, "unix", server.Socket())
-		},
-		IdleConnTimeout: time.Minute, Protocols: new(http.Protocols),
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		server, _ := n.seat.member()
+		if server == nil {
+			return nil, errors.New("this node has no member of the store")
+		}
+		return new(net.Dialer).DialContext(ctx, "unix", server.Socket())
 	}
-	plain := t.Clone()
-	t.Protocols.SetUnencryptedHTTP2(true) // gRPC
-	plain.Protocols = new(http.Protocols)
+	grpc := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, Protocols: new(http.Protocols)}
+	grpc.Protocols.SetUnencryptedHTTP2(true)
+	plain := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, Protocols: new(http.Protocols)}
 	plain.Protocols.SetHTTP1(true) // etcd's gateway, /health, /version, /metrics
-	return byProtocol{t, plain}
+	return byProtocol{grpc, plain}
 }
 
 type byProtocol struct{ grpc, plain http.RoundTripper }

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 type picture struct {
 	self    string
 	silence func(nodes []string) map[string]time.Duration // nil while this node hears no beats
+	log     *slog.Logger
 
 	mu      sync.Mutex // guards what follows
 	id      string
@@ -28,8 +30,8 @@ type picture struct {
 	changed chan struct{} // closed, and made anew, at every change
 }
 
-func newPicture(self, id string) *picture {
-	return &picture{self: self, id: id, nodes: map[string]cluster.Node{}, seats: map[string]cluster.Seat{}, changed: make(chan struct{})}
+func newPicture(self, id string, log *slog.Logger) *picture {
+	return &picture{self: self, id: id, log: log, nodes: map[string]cluster.Node{}, seats: map[string]cluster.Seat{}, changed: make(chan struct{})}
 }
 
 // watch keeps the picture like the store until ctx ends.
@@ -51,6 +53,9 @@ func (p *picture) follow(ctx context.Context, s cluster.Store, prefix string, fo
 	for ctx.Err() == nil {
 		kvs, revision, err := s.List(ctx, prefix)
 		if err != nil {
+			if ctx.Err() == nil {
+				p.log.Debug("the store cannot be read: " + err.Error())
+			}
 			select {
 			case <-time.After(200 * time.Millisecond):
 			case <-ctx.Done():

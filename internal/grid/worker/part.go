@@ -13,6 +13,7 @@ import (
 	"throng/internal/grid/fence"
 	"throng/internal/grid/order"
 	"throng/internal/run"
+	"throng/internal/run/pipe"
 )
 
 // Runner is a runner in a process of its own.
@@ -172,6 +173,9 @@ func (p *part) watch(r Runner) {
 // orDeath returns err, or why the runner's process died if that is what came of it.
 func (p *part) orDeath(err error) error {
 	phase, why, r := p.state()
+	if errors.Is(err, pipe.ErrLost) {
+		return fmt.Errorf("%w: %w", run.ErrLost, err)
+	}
 	select {
 	case <-r.Done():
 		if derr := r.Err(); derr != nil {
