@@ -90,13 +90,16 @@ func (g *global) startLog() error {
 	g.log = slog.New(viewterm.NewHandler(stderr, opts))
 	out, err := viewterm.ParseLogOutput(g.setting(g.logOutput, "LOG_OUTPUT", "stderr"))
 	if err != nil {
-		return fault.New(fault.InvalidConfig, err)
+		return err
 	}
 	w, err := out.Open(stdout, stderr)
 	if err != nil {
-		return fault.New(fault.InvalidConfig, err)
+		return err
 	}
 	g.closer = w.Close
+	if out.Level != nil {
+		opts.Level = max(g.level(), *out.Level)
+	}
 	g.log = slog.New(viewterm.NewHandler(w, opts))
 	return nil
 }

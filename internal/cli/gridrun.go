@@ -312,17 +312,12 @@ func (s *follower) conclude(res *desk.Result) error {
 	}
 	out.Ready.Segment = segment.Whole()
 	out.Verdicts = out.Ready.Thresholds.Judge(out.Snapshot, out.Elapsed, true)
-	report := s.wish.Report(out)
-	var serr error
-	if s.wish.Mode != "disabled" {
-		serr = s.show(out, s.wish, report, func([]byte) (map[string][]byte, error) { return res.Files, res.SummaryFault.Err() })
-		s.tellDisturbances(out, res)
-	}
-	s.export(s.runtime, report)
+	s.sumUp(s.runtime, s.wish, out, func([]byte) (map[string][]byte, error) { return res.Files, res.SummaryFault.Err() })
+	s.tellDisturbances(out, res)
 	if ferr := s.display.Final(s.frame()); ferr != nil {
 		s.log.Debug("the progress could not be shown: " + ferr.Error())
 	}
-	return errors.Join(err, serr)
+	return err
 }
 
 // tellDisturbances says what happened to the run, after its summary: where the script has one of its own, standard output is

@@ -43,7 +43,8 @@ type Runner interface {
 	Yield(ctx context.Context) (metric.Snapshot, error)
 	// Teardown calls teardown() with setup's result.
 	Teardown(ctx context.Context, setupData []byte) error
-	// Summary calls handleSummary with data, a JSON document, and returns what it wants written where.
+	// Summary calls handleSummary with data, a JSON document, and returns what it wants written where; nil when it returned
+	// nothing, and the usual report is wanted.
 	Summary(ctx context.Context, data []byte) (map[string][]byte, error)
 	// Snapshot returns what was measured so far.
 	Snapshot() metric.Snapshot

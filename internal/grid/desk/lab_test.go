@@ -339,7 +339,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 // ready is what every script of the lab is.
 func (l *lab) ready() (run.Ready, error) {
 	opts, _, err := plan.ParseJSON(fmt.Appendf(nil,
-		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":10}}}`,
+		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":3600}}}`,
 		int(l.test.rate), l.test.length.Milliseconds()), "script")
 	return run.Ready{Options: opts, HasSetup: true, HasTeardown: true, HasSummary: true, Functions: []string{"default"}}, err
 }

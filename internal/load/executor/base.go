@@ -37,7 +37,7 @@ type base struct {
 	env      Env
 	log      *slog.Logger
 	from     Start
-	most     int64         // VUs that there may be
+	most     int64           // VUs that there may be
 	yielded  context.Context // ended by Yield
 	yield    context.CancelFunc
 	allowed  chan struct{} // closed by the first Allow

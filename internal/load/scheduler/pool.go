@@ -133,10 +133,7 @@ func (e *env) Dropped(n int64, sc *plan.Scenario) {
 	}
 	e.s.loads.dropped.Add(n)
 	t := e.s.test
-	tags := t.RunTags
-	for k, v := range sc.Tags {
-		tags = tags.With(k, v)
-	}
+	tags := t.RunTags // as in k6, without the scenario's own: no virtual user had them
 	if t.SystemTags.Scenario {
 		tags = tags.With("scenario", sc.Name)
 	}

@@ -144,16 +144,30 @@ func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
 	s.cfg.Sealed()
 	script, err := first.OptionsJSON()
 	if err != nil {
-		return s.ready, fault.New(fault.InvalidConfig, fmt.Errorf("read the exported options: %w", err))
+		return s.ready, fault.New(fault.Other, fmt.Errorf("error parsing script options: %w", err))
+	}
+	for _, name := range []string{"setup", "teardown"} {
+		if slices.Contains(first.Exports(), name) && !first.HasFunction(name) {
+			return s.ready, fault.New(fault.Other, fmt.Errorf("exported '%s' must be a function", name))
+		}
 	}
 	for _, name := range first.Exports() {
 		if first.HasFunction(name) {
 			s.ready.Functions = append(s.ready.Functions, name)
 		}
 	}
-	s.ready.HasSetup, s.ready.HasTeardown, s.ready.HasSummary = first.HasFunction("setup"), first.HasFunction("teardown"), first.HasFunction("handleSummary")
-	s.ready.Options, err = s.cfg.Consolidate(script)
-	return s.ready, err
+	s.ready.HasSetup, s.ready.HasTeardown, s.ready.HasSummary = first.HasFunction("setup"), first.HasFunction("teardown"), slices.Contains(first.Exports(), "handleSummary")
+	if s.ready.Options, err = s.cfg.Consolidate(script); err != nil {
+		return s.ready, err
+	}
+	if script != nil && s.cfg.Program.ReadsOptions() {
+		own, _, err := plan.ParseJSON(script, "script")
+		if err != nil {
+			return s.ready, err
+		}
+		s.factory.Consolidated = s.ready.Options.Beyond(own)
+	}
+	return s.ready, nil
 }
 
 // exception classes what the script threw and tells where, unless it is something else.

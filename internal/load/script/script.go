@@ -70,6 +70,9 @@ func Read(arg string, stdin io.Reader, o Options) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Type != Auto && o.Type != JS && o.Type != Archive {
+		return nil, fmt.Errorf("unknown or unspecified test type '%s' for '%s', known are js and archive", o.Type, u)
+	}
 	if o.Type == Archive || o.Type == Auto && bundle.Is(data) {
 		b, err := bundle.Read(bytes.NewReader(data), o.Limits)
 		if err != nil {

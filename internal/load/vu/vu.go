@@ -18,7 +18,7 @@ import (
 	"throng/internal/plan"
 )
 
-// Factory makes the virtual users of one process. All fields are set before the first New.
+// Factory makes the virtual users of one process. All fields but Consolidated are set before the first New.
 type Factory struct {
 	Program *js.Program
 	Test    *scope.Test
@@ -33,6 +33,9 @@ type Factory struct {
 	Env *scope.Env
 	// InitTimeout bounds the script's top-level code; 0 means no bound.
 	InitTimeout time.Duration
+	// Consolidated, a JSON object, is what the script's exported options lack of those in force, once they are known; nil
+	// when no code can see them. As in k6, they are set on that object.
+	Consolidated []byte
 }
 
 // Opener reads the files that the module at caller asks for. What Open returns belongs to the script, which may write to it.
@@ -101,7 +104,12 @@ func (f *Factory) New(ctx context.Context, id, idInTest uint64) (*VU, error) {
 		return nil, tooLong(ctx, err)
 	}
 	v.instance = in
-	if id > 0 {
+	switch {
+	case f.Consolidated != nil:
+		if err := in.CompleteOptions(f.Consolidated); err != nil {
+			return nil, err
+		}
+	case id > 0:
 		in.Forget("options") // the first init has told them
 	}
 	return v, nil
