@@ -327,7 +327,21 @@ func (s *follower) tellDisturbances(out conductor.Outcome, res *desk.Result) {
 	if out.Ready.HasSummary {
 		to = s.Stderr
 	}
-	fmt.Fprint(to, summary.Disturbances(res.Began, out.Snapshot, res.Disturbances, s.color(to)))
+	fmt.Fprint(to, summary.Disturbances(res.Began, out.Snapshot, plansOf(out.Ready.Options), res.Disturbances, s.color(to)))
+}
+
+// plansOf says how many iterations the scenarios were to begin, where that is known before.
+func plansOf(opts plan.Options) (out []summary.Plan) {
+	scenarios, err := plan.Derive(opts)
+	if err != nil {
+		return nil // the run itself has said so
+	}
+	for i := range scenarios {
+		if n, ok := executor.Planned(&scenarios[i]); ok {
+			out = append(out, summary.Plan{Scenario: scenarios[i].Name, Iterations: n})
+		}
+	}
+	return out
 }
 
 // header is what a run begins with.
