@@ -34,6 +34,7 @@ var floors = []struct {
 	{"2 engines: files become programs; what a module may touch", []string{"load/script", "load/k6/scope", "grid/courier"}},
 	{"2 engines: what nodes say to those who vote", []string{"grid/beat"}},
 	{"2 engines: what a conductor asks of a worker", []string{"grid/order"}},
+	{"2 engines: runners as processes", []string{"grid/runner"}},
 	{"2 engines: both ends of a run; they meet in the store and over the courier", []string{"grid/worker", "grid/conductor"}},
 	{"2 engines: where the runs are kept", []string{"grid/desk"}},
 	{"2 engines: how commands reach a grid", []string{"grid/client"}},

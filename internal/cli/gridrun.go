@@ -282,8 +282,8 @@ func (s *follower) line(e desk.Event) {
 		log = s.console
 	}
 	var attrs []any
-	for k, v := range e.Line.Attrs {
-		attrs = append(attrs, slog.Any(k, v))
+	for _, a := range e.Line.Attrs {
+		attrs = append(attrs, slog.String(a[0], a[1]))
 	}
 	if e.Node != "" {
 		attrs = append(attrs, slog.String("node", e.Node))
@@ -312,17 +312,12 @@ func (s *follower) conclude(res *desk.Result) error {
 	}
 	out.Ready.Segment = segment.Whole()
 	out.Verdicts = out.Ready.Thresholds.Judge(out.Snapshot, out.Elapsed, true)
-	report := s.wish.Report(out)
-	var serr error
-	if s.wish.Mode != "disabled" {
-		serr = s.show(out, s.wish, report, func([]byte) (map[string][]byte, error) { return res.Files, res.SummaryFault.Err() })
-		s.tellDisturbances(out, res)
-	}
-	s.export(s.runtime, report)
+	s.sumUp(s.runtime, s.wish, out, func([]byte) (map[string][]byte, error) { return res.Files, res.SummaryFault.Err() })
+	s.tellDisturbances(out, res)
 	if ferr := s.display.Final(s.frame()); ferr != nil {
 		s.log.Debug("the progress could not be shown: " + ferr.Error())
 	}
-	return errors.Join(err, serr)
+	return err
 }
 
 // tellDisturbances says what happened to the run, after its summary: where the script has one of its own, standard output is
@@ -332,7 +327,21 @@ func (s *follower) tellDisturbances(out conductor.Outcome, res *desk.Result) {
 	if out.Ready.HasSummary {
 		to = s.Stderr
 	}
-	fmt.Fprint(to, summary.Disturbances(res.Began, out.Snapshot, res.Disturbances, s.color(to)))
+	fmt.Fprint(to, summary.Disturbances(res.Began, out.Snapshot, plansOf(out.Ready.Options), res.Disturbances, s.color(to)))
+}
+
+// plansOf says how many iterations the scenarios were to begin, where that is known before.
+func plansOf(opts plan.Options) (out []summary.Plan) {
+	scenarios, err := plan.Derive(opts)
+	if err != nil {
+		return nil // the run itself has said so
+	}
+	for i := range scenarios {
+		if n, ok := executor.Planned(&scenarios[i]); ok {
+			out = append(out, summary.Plan{Scenario: scenarios[i].Name, Iterations: n})
+		}
+	}
+	return out
 }
 
 // header is what a run begins with.

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -97,11 +96,11 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 	if !out.Measured {
 		return out.Err
 	}
-	err = s.summarise(ctx, out)
+	s.summarise(ctx, out)
 	if ferr := s.display.Final(s.frame()); ferr != nil {
 		s.log.Debug("the progress could not be shown: " + ferr.Error())
 	}
-	return errors.Join(out.Err, err)
+	return out.Err
 }
 
 // conduct runs the test with the progress and the outputs beside it.
@@ -226,11 +225,13 @@ func (s *session) startOutputs(ctx context.Context, wg *sync.WaitGroup, r run.Re
 	if len(s.outputs) == 0 {
 		return nil
 	}
-	expected := metric.Selector{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}
-	defs := output.Definitions{Thresholds: r.Thresholds, Submetrics: []metric.Selector{expected}, SystemTags: r.Options.SystemTags}
+	defs := output.Definitions{Thresholds: r.Thresholds, SystemTags: r.Options.SystemTags}
+	if slices.Contains(r.Options.SystemTags, "expected_response") {
+		defs.Submetrics = []metric.Selector{{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}}
+	}
 	for _, o := range s.outputs {
 		if err := o.Start(defs); err != nil {
-			return err
+			return fmt.Errorf("start the output %s: %w", o.Describe(), err)
 		}
 		wg.Go(func() {
 			if err := o.Run(ctx); err != nil {
@@ -294,22 +295,24 @@ func (s *session) frame() viewterm.Frame {
 }
 
 // summarise tells how the run went: what handleSummary wants told, else the text summary, and the export.
-func (s *session) summarise(ctx context.Context, out conductor.Outcome) error {
-	rt := s.test.runtime
-	wish := s.wish(s.test)
-	report := wish.Report(out)
-	var err error
-	if rt.SummaryMode != "disabled" {
-		err = s.show(out, wish, report, func(data []byte) (map[string][]byte, error) {
-			return s.runner.Summary(context.WithoutCancel(ctx), data)
-		})
-	}
-	s.export(rt, report)
-	return err
+func (s *session) summarise(ctx context.Context, out conductor.Outcome) {
+	ctx = context.WithoutCancel(ctx)
+	s.sumUp(s.test.runtime, s.wish(s.test), out, func(data []byte) (map[string][]byte, error) {
+		if !out.Ready.HasSummary {
+			s.runner.RepeatInit(ctx)
+			return nil, nil
+		}
+		return s.runner.Summary(ctx, data)
+	})
 }
 
-// export writes the summary export, if one was asked for; that it cannot be written does not change the run's verdict.
-func (g *global) export(rt plan.Runtime, report summary.Report) {
+// sumUp shows what a run came to and writes the export. handle calls handleSummary, where the script has one.
+func (g *global) sumUp(rt plan.Runtime, w summary.Wish, out conductor.Outcome, handle func([]byte) (map[string][]byte, error)) {
+	if w.Mode == "disabled" { // the export too, as in k6
+		return
+	}
+	report := w.Report(out)
+	g.show(out, w, report, handle)
 	if rt.SummaryExport == "" {
 		return
 	}
@@ -317,12 +320,12 @@ func (g *global) export(rt plan.Runtime, report summary.Report) {
 	if rt.NewMachineReadableSummary {
 		write = summary.Machine
 	}
-	data, werr := write(report)
-	if werr == nil {
-		werr = os.WriteFile(rt.SummaryExport, data, 0o644)
+	data, err := write(report)
+	if err == nil {
+		err = os.WriteFile(rt.SummaryExport, data, 0o644)
 	}
-	if werr != nil {
-		g.log.Error("write the summary export: " + werr.Error())
+	if err != nil {
+		g.log.Error("write the summary export: " + err.Error())
 	}
 }
 
@@ -338,29 +341,28 @@ func (g *global) wish(t *test) summary.Wish {
 	return w
 }
 
-// show calls handleSummary where the script has one; whatever goes wrong there, the run is still reported.
-func (g *global) show(out conductor.Outcome, w summary.Wish, report summary.Report, handle func([]byte) (map[string][]byte, error)) error {
-	if !out.Ready.HasSummary {
-		fmt.Fprint(g.Stdout, summary.Text(report))
-		return nil
+// show shows what handleSummary wants shown, else the text summary; whatever goes wrong there, the run is still reported and the
+// exit code stays.
+func (g *global) show(out conductor.Outcome, w summary.Wish, report summary.Report, handle func([]byte) (map[string][]byte, error)) {
+	var data []byte
+	var err error
+	if out.Ready.HasSummary {
+		data, err = w.Data(report)
 	}
-	data, err := w.Data(report)
 	var files map[string][]byte
 	if err == nil {
 		files, err = handle(data)
 	}
 	if err != nil {
-		g.log.Error("handleSummary() did not give a summary: " + err.Error())
+		g.log.Error("failed to handle the end-of-test summary", "error", err.Error())
+	}
+	if files == nil {
 		fmt.Fprint(g.Stdout, summary.Text(report))
-		if fault.KindOf(err) == fault.ScriptAborted {
-			return err
-		}
-		return nil
+		return
 	}
 	if err := summary.Save(files, g.Stdout, g.Stderr, createFile); err != nil {
 		g.log.Error(err.Error())
 	}
-	return nil
 }
 
 // createFile opens a file that handleSummary names, in folders that need not be there yet.

@@ -152,6 +152,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.register(gctx) })
 	g.Go(func() error { return n.remember(gctx) })
 	g.Go(func() error { return n.guardAuthority(gctx) })
+	g.Go(func() error { return n.heedDrain(gctx) })
 	if n.identity != nil {
 		g.Go(func() error { return n.renewer().Run(gctx) })
 	}
@@ -163,7 +164,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	case <-gctx.Done():
 	}
-	n.leave()
+	n.giveAway()
 	stopWorking(cluster.ErrDeposed)
 	ruling.Wait()
 	// Others' watches go through our address: etcd would wait for them.
@@ -175,18 +176,6 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 		err = cerr
 	}
 	return err
-}
-
-// leave gives the node's work away.
-func (n *Node) leave() {
-	if !n.worker.Busy() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-	defer cancel()
-	if err := n.worker.Leave(ctx); err != nil {
-		n.log.Warn("the node's parts of the run could not be given away in good order: " + err.Error())
-	}
 }
 
 // listen serves the node's address until the server is closed.

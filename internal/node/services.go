@@ -3,15 +3,19 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"throng/internal/grid/beat"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/desk"
+	"throng/internal/grid/runner"
 	"throng/internal/grid/trust"
 	"throng/internal/grid/worker"
+	"throng/internal/run"
+	"throng/internal/run/pipe"
 	"throng/internal/view/summary"
 )
 
@@ -67,5 +71,22 @@ func (n *Node) makeServices() {
 
 // startRunner starts a runner in a process of its own.
 func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, error) {
-	return nil, errors.New("not yet")
+	r, err := runner.Start(ctx, runner.Config{
+		Command: []string{n.o.Command, "runner"},
+		Job: run.Job{
+			Run: s.Run, Runner: s.Run + "/" + s.Part + "/" + n.life, Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
+			Outputs: s.Job.Outputs, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
+		},
+		Until: n.sender.Until, Fresh: s.Fresh,
+		Log: func(rec pipe.Record) {
+			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
+			if rec.LeftOut > 0 {
+				s.Line(beat.Line{At: rec.Time, Level: int(slog.LevelWarn), Text: fmt.Sprintf("lines that were left out because they came too fast: %d", rec.LeftOut)})
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }

@@ -13,6 +13,7 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/tally"
 	"throng/internal/metric"
+	"throng/internal/plan"
 	"throng/internal/run"
 	"throng/internal/threshold"
 )
@@ -132,8 +133,12 @@ func (c *Conductor) Run(ctx context.Context) Outcome {
 	c.lags.note(out.Elapsed, out.Snapshot)
 	out.Err = c.verdict(err, out.Verdicts)
 	c.finish(out, err != nil)
-	if s := c.lags.String(); s != "" {
+	rated := func(s plan.Scenario) bool { return strings.HasSuffix(s.Executor, "-arrival-rate") }
+	if s := c.lags.sentence(slices.ContainsFunc(c.ready.Scenarios, rated)); s != "" {
 		c.warn(s)
+	}
+	if err == nil && out.Snapshot.Load.Iterations == 0 {
+		c.warn("No script iterations fully finished, consider making the test duration longer") // as k6 words it
 	}
 	return out
 }

@@ -25,6 +25,8 @@ type runner struct {
 	failed   bool
 	options  plan.Options
 	drops    bool
+	idle     bool   // no iteration ends
+	executor string // of its only scenario
 }
 
 func (r *runner) Init(context.Context) (run.Ready, error) {
@@ -34,7 +36,7 @@ func (r *runner) Init(context.Context) (run.Ready, error) {
 		return run.Ready{}, err
 	}
 	set, err = set.Resolve(func(name string) *metric.Metric { return &metric.Metric{Name: name, Kind: metric.Counter} })
-	return run.Ready{HasSetup: true, HasTeardown: true, Options: r.options, Thresholds: set}, err
+	return run.Ready{HasSetup: true, HasTeardown: true, Options: r.options, Thresholds: set, Scenarios: []plan.Scenario{{Executor: r.executor}}}, err
 }
 
 func (r *runner) Setup(context.Context) ([]byte, error) {
@@ -67,6 +69,9 @@ func (r *runner) Snapshot() metric.Snapshot {
 		return metric.Snapshot{}
 	}
 	n := int64(time.Since(*begun) / (100 * time.Millisecond))
+	if r.idle {
+		n = 0
+	}
 	s := metric.Snapshot{Seq: uint64(time.Since(*begun)) + 1, Load: metric.Load{Iterations: n}, Series: []metric.Series{{
 		Selector: metric.Selector{Metric: "iterations"}, Kind: metric.Counter, Sum: float64(n), Count: n,
 	}}}
@@ -158,12 +163,23 @@ func TestMarkedAsFailedCountsBeforeACrossedThreshold(t *testing.T) {
 	})
 }
 
-func TestTheUserIsToldWhenTheRateWasNotKeptUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: &runner{drops: true}}}, Warn: func(m string) { told = append(told, m) }})
-		if len(told) != 1 || !strings.Contains(told[0], "30 iterations were dropped between 2s and 5s") {
-			t.Errorf("told %q", told)
-		}
-	})
+func TestTheUserIsToldWhatWasNotDone(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		r    *runner
+		want string
+	}{
+		{"a rate that was not kept up", &runner{drops: true, executor: "ramping-arrival-rate"}, "30 iterations were dropped between 2s and 5s"},
+		{"iterations that had no time", &runner{drops: true, executor: "shared-iterations"}, "30 iterations were never begun"},
+		{"not one iteration", &runner{idle: true}, "No script iterations fully finished"},
+		{"all is well", &runner{}, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var told []string
+			conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: tt.r}}, Warn: func(m string) { told = append(told, m) }})
+			if got := strings.Join(told, "; "); len(told) > 1 || !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+				t.Errorf("%s: told %q, want %q", tt.name, told, tt.want)
+			}
+		})
+	}
 }

@@ -77,9 +77,6 @@ func (c *chair) finish(ctx context.Context, out conductor.Outcome) error {
 	code := exitCode(out.Err)
 	if s := c.summary; s != nil {
 		res.Summarised, res.Files, res.SummaryFault = true, s.files, courier.FaultOf(s.err)
-		if out.Err == nil && fault.KindOf(s.err) == fault.ScriptAborted {
-			code = exitCode(s.err)
-		}
 	}
 	b := keep(json.Marshal(res))
 	if err := errors.Join(errs...); err != nil {

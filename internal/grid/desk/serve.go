@@ -159,29 +159,6 @@ func (c *chair) tick(begun time.Duration, snap metric.Snapshot) {
 			t.Elapsed = max(t.Elapsed, h.Elapsed)
 		}
 	}
-	t.Progress = mergeProgress(all)
+	t.Progress = run.MergeProgress(all...)
 	c.feed.now(t)
-}
-
-// mergeProgress puts the parts' progress together, scenario by scenario.
-func mergeProgress(parts [][]run.Progress) []run.Progress {
-	var out []run.Progress
-	count := map[string]float64{}
-	at := map[string]int{}
-	for _, part := range parts {
-		for _, p := range part {
-			i, ok := at[p.Scenario]
-			if !ok {
-				at[p.Scenario] = len(out)
-				out = append(out, p)
-				count[p.Scenario] = 1
-				continue
-			}
-			n := count[p.Scenario]
-			out[i].Done = (out[i].Done*n + p.Done) / (n + 1)
-			out[i].Ended = out[i].Ended && p.Ended
-			count[p.Scenario] = n + 1
-		}
-	}
-	return out
 }

@@ -112,7 +112,7 @@ func (s *Scheduler) begin(ctx context.Context) (*guard, context.Context, func())
 	s.mu.Lock()
 	s.active = append(s.active, g)
 	s.mu.Unlock()
-	ctx, stop := g.watch(ctx)
+	ctx, stop := g.watch(ctx, s.pool.interrupt)
 	return g, ctx, func() {
 		stop()
 		s.mu.Lock()
@@ -144,16 +144,30 @@ func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
 	s.cfg.Sealed()
 	script, err := first.OptionsJSON()
 	if err != nil {
-		return s.ready, fault.New(fault.InvalidConfig, fmt.Errorf("read the exported options: %w", err))
+		return s.ready, fault.New(fault.Other, fmt.Errorf("error parsing script options: %w", err))
+	}
+	for _, name := range []string{"setup", "teardown"} {
+		if slices.Contains(first.Exports(), name) && !first.HasFunction(name) {
+			return s.ready, fault.New(fault.Other, fmt.Errorf("exported '%s' must be a function", name))
+		}
 	}
 	for _, name := range first.Exports() {
 		if first.HasFunction(name) {
 			s.ready.Functions = append(s.ready.Functions, name)
 		}
 	}
-	s.ready.HasSetup, s.ready.HasTeardown, s.ready.HasSummary = first.HasFunction("setup"), first.HasFunction("teardown"), first.HasFunction("handleSummary")
-	s.ready.Options, err = s.cfg.Consolidate(script)
-	return s.ready, err
+	s.ready.HasSetup, s.ready.HasTeardown, s.ready.HasSummary = first.HasFunction("setup"), first.HasFunction("teardown"), slices.Contains(first.Exports(), "handleSummary")
+	if s.ready.Options, err = s.cfg.Consolidate(script); err != nil {
+		return s.ready, err
+	}
+	if script != nil && s.cfg.Program.ReadsOptions() {
+		own, _, err := plan.ParseJSON(script, "script")
+		if err != nil {
+			return s.ready, err
+		}
+		s.factory.Consolidated = s.ready.Options.Beyond(own)
+	}
+	return s.ready, nil
 }
 
 // exception classes what the script threw and tells where, unless it is something else.
@@ -237,13 +251,19 @@ func (s *Scheduler) measure() error {
 	return nil
 }
 
-// part is how much of the limits for the whole test falls to this runner. k6 gives each execution segment all of them.
+// part is how much of the limits for the whole test falls to this runner: as much as of its VUs, so that none of a limit is
+// with a runner that has none. k6 gives each execution segment all of a limit, and so does the part that options name.
 func (s *Scheduler) part() float64 {
+	_, most, _ := executor.Requirements(s.scenarios, nil)
 	within, err := s.ready.Options.Tuple()
 	if err != nil {
 		return 1
 	}
-	return s.tuple.Segment().Share() / within.Segment().Share()
+	byVUs, err := s.tuple.ResegmentCuts(most)
+	if err != nil {
+		return 0
+	}
+	return byVUs.Segment().Share() / within.Segment().Share()
 }
 
 func (s *Scheduler) makeVUs(ctx context.Context) error {

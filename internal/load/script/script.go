@@ -38,7 +38,10 @@ type Options struct {
 	Client   *http.Client
 	CacheDir string // of remote modules, for when the network is away; "": below os.UserCacheDir; "-": none
 	Limits   bundle.Limits
-	Log      *slog.Logger
+	// Map leaves the data files that the script opens on disk, and their pages to the system: for as long as they are not
+	// changed. A process that packs a test does not run long.
+	Map bool
+	Log *slog.Logger
 }
 
 // Script is a test that has been found, but not compiled.
@@ -66,6 +69,9 @@ func Read(arg string, stdin io.Reader, o Options) (*Script, error) {
 	u, data, err := files.main(arg, stdin)
 	if err != nil {
 		return nil, err
+	}
+	if o.Type != Auto && o.Type != JS && o.Type != Archive {
+		return nil, fmt.Errorf("unknown or unspecified test type '%s' for '%s', known are js and archive", o.Type, u)
 	}
 	if o.Type == Archive || o.Type == Auto && bundle.Is(data) {
 		b, err := bundle.Read(bytes.NewReader(data), o.Limits)
@@ -101,7 +107,7 @@ func Unpack(b *bundle.Bundle, o Options) *Script {
 	files := newFiles(b.Pwd, o)
 	files.packed = true
 	for at, data := range b.Files {
-		files.known[at] = &content{data: data}
+		files.known[at] = &content{data, b.Own}
 	}
 	files.keep(b.Filename, b.Script)
 	return &Script{Source: js.Source{URL: b.Filename, Data: b.Script}, Pwd: b.Pwd, Files: files, Bundle: b}

@@ -47,7 +47,7 @@ func (m *module) group(call sobek.FunctionCall) sobek.Value {
 	if tagged {
 		outer, _ = vu.Tags.Get("group")
 	}
-	g := m.enter(call.Argument(0).String(), outer, tagged)
+	g := m.enter(scope.Text(call.Argument(0)), outer, tagged)
 	vu.Group, vu.Tags = g.path, g.tags
 	start := time.Now()
 

@@ -22,10 +22,15 @@ type carrier struct {
 	late   float64
 	meta   map[string]string
 	slot   *slot // nil off the virtual user's goroutine
+	debug  []any // what the lines of httpDebug say of the sender
 }
 
 func (c *client) carrier() carrier {
-	return carrier{shared: c.shared, http: c.connect(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late, meta: c.vu.Metadata}
+	k := carrier{shared: c.shared, http: c.connect(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late, meta: c.vu.Metadata}
+	if c.shared.debug != "" {
+		k.debug = c.sender()
+	}
+	return k
 }
 
 // hop is one exchange of a call.
@@ -87,7 +92,7 @@ func (k *carrier) exchange(q *call, h *hop, r *response, deadline *time.Time) er
 		}
 	}
 	if s.debug != "" {
-		s.dumpRequest(h, req)
+		s.dumpRequest(h, req, k.debug)
 	}
 	var err error
 	if req.Timeout <= 0 {
@@ -104,14 +109,16 @@ func (k *carrier) exchange(q *call, h *hop, r *response, deadline *time.Time) er
 		err = errSwitched
 	}
 	if s.debug != "" && err == nil {
-		s.dumpResponse(r)
+		s.dumpResponse(r, k.debug)
 	}
 	if err == nil {
 		err = k.receive(q, h, r)
 	}
 	f := failureOf(err, h, r.status != 0)
 	r.fail(f)
-	k.count(q, h, r)
+	if err != errSwitched { //nolint:errorlint // this very one; k6 knows no such exchange, and counts none
+		k.count(q, h, r)
+	}
 	if err != nil {
 		return f
 	}

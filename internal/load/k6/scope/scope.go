@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -122,8 +123,7 @@ type Test struct {
 	SystemTags SystemTags
 	Log        *slog.Logger
 	Console    *slog.Logger // console.log and its kin
-	// Open returns a file's bytes, path resolved against the calling module; only in Init.
-	// Resolve makes a URL of a path relative to the calling module.
+	InitLogs   atomic.Bool  // the script's top-level code has written to it
 
 	// Abort ends the whole test with exit code 108; Fail marks it as failed (110) and lets it go on.
 	Abort func(message string)

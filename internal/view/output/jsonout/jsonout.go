@@ -125,11 +125,6 @@ func (o *Output) announce(b []byte, m *metric.Metric) []byte {
 			d.Submetrics = append(d.Submetrics, sub)
 		}
 	}
-	for _, s := range o.defs.Submetrics {
-		if s.Metric == m.Name {
-			add(s.String(), s)
-		}
-	}
 	for _, e := range o.defs.Thresholds.Entries {
 		switch {
 		case e.Selector.Metric != m.Name:
@@ -139,6 +134,11 @@ func (o *Output) announce(b []byte, m *metric.Metric) []byte {
 			for _, r := range e.Rules {
 				d.Thresholds = append(d.Thresholds, source(r.Threshold))
 			}
+		}
+	}
+	for _, s := range o.defs.Submetrics {
+		if s.Metric == m.Name {
+			add(s.String(), s)
 		}
 	}
 	var line bytes.Buffer
@@ -160,12 +160,13 @@ func source(t threshold.Threshold) any {
 		return t.Source
 	}
 	o := struct {
-		Threshold      string `json:"threshold"`
-		AbortOnFail    bool   `json:"abortOnFail"`
-		DelayAbortEval string `json:"delayAbortEval,omitempty"`
-	}{t.Source, true, ""}
+		Threshold      string  `json:"threshold"`
+		AbortOnFail    bool    `json:"abortOnFail"`
+		DelayAbortEval *string `json:"delayAbortEval"` // null when there is none, as in k6
+	}{t.Source, true, nil}
 	if t.DelayAbortEval > 0 {
-		o.DelayAbortEval = t.DelayAbortEval.String()
+		delay := t.DelayAbortEval.String()
+		o.DelayAbortEval = &delay
 	}
 	return o
 }
