@@ -37,6 +37,7 @@ type Node struct {
 	tokens   *trust.Ledger
 	picture  *picture
 	client   *courier.Client
+	clear    *http.Transport // gRPC to other nodes in the clear
 	depot    *courier.Depot
 	receiver *beat.Receiver
 	sender   *beat.Sender
@@ -127,6 +128,9 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	n.client = &courier.Client{HTTP: hc}
+	n.clear = hc.Transport.(*http.Transport).Clone()
+	n.clear.Protocols = new(http.Protocols)
+	n.clear.Protocols.SetUnencryptedHTTP2(true)
 	if n.depot, err = courier.NewDepot(filepath.Join(n.o.DataDir, "blobs")); err != nil {
 		return err
 	}
