@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -244,13 +244,9 @@ func (n *Node) remember(ctx context.Context) error {
 				endpoints = append(endpoints, o.ClientURL)
 			}
 		}
-		if len(endpoints) > 0 && strings.Join(endpoints, ",") != strings.Join(n.memory.Endpoints, ",") {
-			m := *n.memory
-			m.Endpoints = endpoints
-			if err := m.keep(n.o.DataDir); err != nil {
+		if len(endpoints) > 0 && !slices.Equal(endpoints, n.memory.endpoints()) {
+			if err := n.memory.change(n.o.DataDir, func(m *memory) { m.Endpoints = endpoints }); err != nil {
 				n.log.Warn(err.Error())
-			} else {
-				n.memory.Endpoints = endpoints
 			}
 		}
 		select {

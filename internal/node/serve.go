@@ -15,7 +15,6 @@ import (
 
 	"throng/internal/grid/beat"
 	"throng/internal/grid/client"
-	"throng/internal/grid/cluster"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
 	"throng/internal/grid/order"
@@ -155,10 +154,11 @@ func (n *Node) etcd() http.Handler {
 		Transport: n.toSocket(), FlushInterval: -1, ErrorHandler: etcdFailed, ErrorLog: log.New(logWriter{n.log}, "", 0),
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seat, seated := n.picture.seat(n.name())
-		server, _ := n.seat.member()
-		if server != nil && (seated && seat.Role == cluster.Voter || !n.picture.known()) {
-			own.ServeHTTP(w, r)
+		if server, open := n.seat.through(); server != nil {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(open, cancel)()
+			own.ServeHTTP(w, r.WithContext(ctx))
 			return
 		}
 		for _, v := range n.picture.view().Voters() {
