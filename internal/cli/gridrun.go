@@ -178,7 +178,6 @@ type follower struct {
 	load    metric.Load
 	pulse   viewterm.Pulse
 	display viewterm.Display
-	queued  bool
 }
 
 // follow shows the run until it has ended, and then what it came to.
@@ -265,13 +264,8 @@ func (s *follower) tell(e desk.Event) {
 		defer s.mu.Unlock()
 		s.pulse = s.pulse.Next(e.Tick.Begun, snap, s.display.Colour)
 		s.tick, s.load = *e.Tick, snap.Load
-	case e.Feed != "":
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if e.State == cluster.Queued && !s.queued {
-			s.queued = true
-			s.log.Info("the run waits for those before it")
-		}
+	case e.State == cluster.Queued && e.Before > 0:
+		s.log.Info(fmt.Sprintf("the run waits in the queue; before it: %d", e.Before))
 	}
 }
 
