@@ -24,6 +24,7 @@ import (
 	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
+	"throng/internal/run/shared"
 	"throng/internal/segment"
 	"throng/internal/threshold"
 )
@@ -52,6 +53,8 @@ type Config struct {
 	// Share is the part of the test that this runner has; where the options name an execution segment, the part of that. Limits
 	// that hold for the whole test, as options.rps, are shared out by it.
 	Share segment.Share
+	// Shared is what the scripts of all runners share; nil: those of this one alone.
+	Shared run.Shared
 }
 
 // Scheduler runs one runner's part of a test. It implements run.Runner.
@@ -85,11 +88,15 @@ type counts struct{ vus, vusMax, iterations, interrupted, dropped atomic.Int64 }
 
 // New returns a runner that has not read its script yet.
 func New(cfg Config) *Scheduler {
+	if cfg.Shared == nil {
+		cfg.Shared = shared.New()
+	}
 	s := &Scheduler{cfg: cfg, pool: newPool(), urgent: make(chan struct{}, 1)}
 	reg := metric.NewRegistry()
 	s.test = &scope.Test{
 		Options: &plan.Options{}, Registry: reg, Builtin: metric.NewBuiltin(reg), TagTable: metric.NewTags(),
 		Log: cfg.Log, Console: cfg.Console, Abort: s.abortTest, Fail: s.failTest, Scenarios: map[string]*scope.Scenario{},
+		Shared: cfg.Shared,
 	}
 	s.factory = &vu.Factory{
 		Program: cfg.Program, Test: s.test, Modules: k6.Modules(), Missing: k6.Missing, Globals: global.Install,
