@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -127,11 +126,7 @@ func readyOf(opts plan.Options, noThresholds bool) (run.Ready, error) {
 
 // submit sends the test to the grid and returns the run's id.
 func (g *global) submit(ctx context.Context, grid *client.Grid, t *test, opts plan.Options, asked cluster.Asked) (string, error) {
-	options, err := opts.MarshalJSON()
-	if err != nil {
-		return "", err
-	}
-	name, err := packForGrid(t, options)
+	name, err := t.packForGrid(opts)
 	if err != nil {
 		return "", err
 	}
@@ -146,19 +141,6 @@ func (g *global) submit(ctx context.Context, grid *client.Grid, t *test, opts pl
 		return "", err
 	}
 	return rec.ID, nil
-}
-
-// packForGrid packs the test into a temporary file and returns its name.
-func packForGrid(t *test, options json.RawMessage) (string, error) {
-	b := t.script.Pack(options, t.runtime.Env, t.runtime.CompatibilityMode, "v"+K6Version)
-	f, err := os.CreateTemp("", "throng-*.tar")
-	if err != nil {
-		return "", fmt.Errorf("pack the test: %w", err)
-	}
-	if err := errors.Join(b.Write(f), f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("pack the test: %w", err), os.Remove(f.Name()))
-	}
-	return f.Name(), nil
 }
 
 // follower shows a run of the grid.

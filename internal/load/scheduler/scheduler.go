@@ -50,6 +50,8 @@ type Config struct {
 	InitTimeout time.Duration
 	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
 	Parts, Raw bool
+	// Tags are added to every sample, beside those of the options.
+	Tags map[string]string
 	// Share is the part of the test that this runner has; where the options name an execution segment, the part of that. Limits
 	// that hold for the whole test, as options.rps, are shared out by it.
 	Share segment.Share
@@ -250,6 +252,9 @@ func (s *Scheduler) measure() error {
 	t, opts := s.test, s.ready.Options
 	filled := opts.Filled(s.cfg.UserAgent)
 	t.Options, t.RunTags = &filled, t.TagTable.From(opts.RunTags())
+	for k, v := range s.cfg.Tags {
+		t.RunTags = t.RunTags.With(k, v)
+	}
 	t.SystemTags = scope.SystemTagsOf(filled.SystemTags)
 	t.MinIterationDuration, t.Share = filled.MinIterationDuration.V, s.part()
 	t.Meter = meter.New(meter.Config{Builtin: t.Builtin, Submetrics: s.ready.Thresholds.Submetrics(), Parts: s.cfg.Parts, Raw: s.cfg.Raw})
