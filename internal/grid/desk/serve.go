@@ -92,8 +92,28 @@ func (d *Desk) follow(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("feed") == f.id {
 		next, _ = strconv.ParseInt(r.URL.Query().Get("n"), 10, 64) // of nonsense we tell all
 	}
-	s.send(Event{Feed: f.id, State: rec.State})
+	s.send(Event{Feed: f.id, State: rec.State, Before: d.before(r.Context(), rec)})
 	s.follow(r.Context(), f, next)
+}
+
+// before is how many runs come before a queued one.
+func (d *Desk) before(ctx context.Context, rec *cluster.Run) (n int) {
+	if rec.State != cluster.Queued {
+		return 0
+	}
+	all, err := d.List(ctx)
+	if err != nil {
+		return 0 // it is told again
+	}
+	for _, r := range all {
+		if r.ID == rec.ID {
+			break
+		}
+		if !r.State.Over() {
+			n++
+		}
+	}
+	return n
 }
 
 // stream writes events until one cannot be written.

@@ -306,4 +306,3 @@ func (w *Worker) Leave(ctx context.Context) error {
 	wg.Wait()
 	return errors.Join(errs...)
 }
-
