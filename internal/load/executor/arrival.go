@@ -63,7 +63,8 @@ func newArrivals(b *base, curve pace.Curve, regular time.Duration) (*arrivals, e
 	}
 	a := &arrivals{base: b, regular: regular}
 	a.pre, a.max = vusOf(b.scenario, b.tuple)
-	b.most, b.tuple = a.max, numbers
+	b.most = a.max
+	b.deal(numbers)
 	if !b.tuple.IsWhole() {
 		curve = pace.Shared{Curve: curve, Share: b.tuple}
 	}
@@ -288,7 +289,7 @@ func (a *arrivals) work(start time.Time, vu VU) {
 		if !ok {
 			return
 		}
-		it := a.next()
+		it := a.numbered(a.next())
 		it.Due = start.Add(due)
 		if !vu.Iterate(it) {
 			return
