@@ -164,7 +164,7 @@ func newRoot(g *global) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "log debug messages too")
 	f.StringVarP(&g.address, "address", "a", "", "serve k6's REST API at this address, such as localhost:6565 (default: no REST API)")
 	f.BoolVar(&g.profiling, "profiling-enabled", false, "serve Go's profiles under /debug/pprof/ of the REST API")
-	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newDemo(g), newDoctor(g), newVersion(g))
+	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newDemo(g), newDoctor(g), newVersion(g), newRuns(g), newAttach(g), newStop(g), newLogs(g), newNode(g), newGrid(g), newRunner(g))
 	return root
 }
 

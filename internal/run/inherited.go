@@ -9,7 +9,7 @@ import (
 
 // Inherited returns what falls to a part of a share of the iteration numbers that were used of the share: what Begin.Used says to
 // the runner that takes the part over. scenarios and parent are the former runner's Ready.Scenarios and Ready.Segment, and c is the
-// cut that leads from its share to the part. Iterations that have an end go by VUs, others by the cut alone.
+// cut that leads from its share to the part. Arrivals and iterations that have an end go by VUs, others by the cut alone.
 func Inherited(scenarios []plan.Scenario, parent *segment.Tuple, c segment.Cut, used map[string]int64) (map[string]int64, error) {
 	out := make(map[string]int64, len(used))
 	for i := range scenarios {
@@ -19,8 +19,11 @@ func Inherited(scenarios []plan.Scenario, parent *segment.Tuple, c segment.Cut, 
 			continue
 		}
 		var by int64
-		if s.Executor == plan.SharedIterations || s.Executor == plan.PerVUIterations {
+		switch s.Executor {
+		case plan.SharedIterations, plan.PerVUIterations:
 			by = parent.Scale(s.VUs)
+		case plan.ConstantArrivalRate, plan.RampingArrivalRate:
+			by = parent.Scale(s.MaxVUs)
 		}
 		part, err := c.Scale(n, by)
 		if err != nil {

@@ -48,8 +48,7 @@ type Runner interface {
 	Summary(ctx context.Context, data []byte) (map[string][]byte, error)
 	// Snapshot returns what was measured so far.
 	Snapshot() metric.Snapshot
-	// Acknowledge tells that the snapshots up to number seq are safe, because a second host holds them. Where Begin.Reserve is
-	// set, scenarios with a bounded number of iterations begin only what such a snapshot reserved.
+	// Acknowledge tells that the snapshots up to number seq are safe, because a second host holds them. See Begin.Reserve.
 	Acknowledge(seq uint64)
 	// Urgent receives when a snapshot is wanted before its time, because half of what was reserved is used. It holds one
 	// token and is never closed; nothing comes unless Begin.Reserve is set.
@@ -72,8 +71,9 @@ type Begin struct {
 	// Exact says that the former life has yielded, so that what Used says was used, and nothing else. Then arrival rates
 	// begin there too: what became due since is begun late, at no more than twice the rate, and not left out.
 	Exact bool
-	// Reserve bounds scenarios that have a bounded number of iterations to what Acknowledge has made safe. Without it nothing
-	// ever waits.
+	// Reserve lets scenarios with a bounded number of iterations begin only what a snapshot has reserved that Acknowledge has
+	// made safe, and loops only once there is such a snapshot at all. One is asked for at the call of Run, so that none of
+	// them need wait for it if At is far enough ahead. Without Reserve nothing ever waits.
 	Reserve bool
 }
 
@@ -88,5 +88,5 @@ type Progress struct {
 	Started bool
 	Ended   bool
 	// Right are the columns after the bar: VUs, rate, time or iterations.
-	Right []string
+	Right []Column
 }

@@ -14,9 +14,9 @@ import (
 func TestWhatIsInheritedAddsUp(t *testing.T) {
 	scenarios := []plan.Scenario{
 		{Name: "loop", Executor: plan.ConstantVUs, VUs: 7}, {Name: "pool", Executor: plan.SharedIterations, VUs: 4, Iterations: 100},
-		{Name: "each", Executor: plan.PerVUIterations, VUs: 1, Iterations: 100}, {Name: "rate", Executor: plan.ConstantArrivalRate},
+		{Name: "each", Executor: plan.PerVUIterations, VUs: 1, Iterations: 100}, {Name: "rate", Executor: plan.ConstantArrivalRate, MaxVUs: 5},
 	}
-	used := map[string]int64{"loop": 31, "pool": 77, "each": 12, "gone": 5}
+	used := map[string]int64{"loop": 31, "pool": 77, "each": 12, "rate": 41, "gone": 5}
 	sum := map[string]int64{}
 	q := segment.Divide([]int64{1, 3, 2})
 	for i := range q {
@@ -31,7 +31,7 @@ func TestWhatIsInheritedAddsUp(t *testing.T) {
 			t.Errorf("part %d has the VU or not, and inherits %d of its 12 iterations", i, n)
 		}
 	}
-	if want := map[string]int64{"loop": 31, "pool": 77, "each": 12}; !maps.Equal(sum, want) {
+	if want := map[string]int64{"loop": 31, "pool": 77, "each": 12, "rate": 41}; !maps.Equal(sum, want) {
 		t.Errorf("together they inherit %v, want %v", sum, want)
 	}
 	bad := segment.Cut{Segment: q[0], Sequence: segment.Divide([]int64{1, 1})}

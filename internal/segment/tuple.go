@@ -150,6 +150,9 @@ func (t *Tuple) Segment() Segment {
 	return Segment{at(t.segment.From()), at(t.segment.To())}
 }
 
+// IsCut reports whether the tuple comes from a Share that is not the whole.
+func (t *Tuple) IsCut() bool { return !t.IsWhole() && t.cut }
+
 // IsWhole reports whether everything is ours.
 func (t *Tuple) IsWhole() bool { return t == nil || t.own == nil }
 

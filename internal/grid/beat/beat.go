@@ -31,10 +31,10 @@ func (p Phase) Over() bool { return p == Ended || p == Yielded || p == Fenced ||
 
 // Line is one line of a runner's console or log.
 type Line struct {
-	At    time.Time      `json:"at"`
-	Level int            `json:"level"` // slog's
-	Text  string         `json:"text"`
-	Attrs map[string]any `json:"attrs,omitempty"`
+	At    time.Time   `json:"at"`
+	Level int         `json:"level"` // slog's
+	Text  string      `json:"text"`
+	Attrs [][2]string `json:"attrs,omitempty"`
 	// Console is true for what the script wrote with console.log and its like.
 	Console bool `json:"console,omitempty"`
 }

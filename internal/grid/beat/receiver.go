@@ -261,3 +261,11 @@ func Ask(ctx context.Context, c *courier.Client, base, run string) (map[string]H
 	}
 	return out, nil
 }
+
+// ForgetNode drops what is known of a node that left the grid.
+func (r *Receiver) ForgetNode(node string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.witness.Forget(node)
+	delete(r.nodes, node)
+}

@@ -36,6 +36,8 @@ type SenderConfig struct {
 	Local *Receiver
 	// Every is the time between two beats; 0: fence.Every.
 	Every time.Duration
+	// Failed is told of beats that got no answer; nil: nobody wants to know.
+	Failed func(voter string, err error)
 }
 
 // Sender sends a node's beats and keeps its lease. It is safe for concurrent use.
@@ -161,8 +163,11 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 	sent := time.Now()
 	b.Sent = sent
 	ack, err := s.deliver(ctx, v, b)
+	if err != nil && s.cfg.Failed != nil && ctx.Err() == nil {
+		s.cfg.Failed(v.Name, err)
+	}
 	if err != nil && !errors.Is(err, courier.ErrRefused) {
-		return // the lease is what tells of it
+		return
 	}
 	s.mu.Lock()
 	s.holder.Acknowledged(v.Name, sent)

@@ -16,8 +16,6 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/courier"
-	"throng/internal/metric"
-	"throng/internal/run"
 )
 
 // Config is what a desk works with.
@@ -29,11 +27,6 @@ type Config struct {
 	Client   *courier.Client
 	Receiver *beat.Receiver
 	Log      *slog.Logger
-	// Ready, Snapshot and EncodeSnapshot are the codecs of what travels.
-	Ready          func([]byte) (run.Ready, error)
-	EncodeReady    func(run.Ready) ([]byte, error)
-	Snapshot       func([]byte) (metric.Snapshot, error)
-	EncodeSnapshot func(metric.Snapshot) ([]byte, error)
 	// SummaryData makes what handleSummary is called with; view is the submitter's wish.
 	SummaryData func(out conductor.Outcome, view json.RawMessage) ([]byte, error)
 }
@@ -60,8 +53,8 @@ const history = 500
 
 // Submit takes a run in, on the leader: once it returns, the run is in the store and its bundle on every voter.
 func (d *Desk) Submit(ctx context.Context, asked cluster.Asked, by string) (*cluster.Run, error) {
-	if !d.cfg.Depot.Has(asked.Bundle) {
-		return nil, fmt.Errorf("the test's bundle is not here: %w", cluster.ErrNotFound)
+	if err := d.obtain(ctx, asked.Bundle); err != nil {
+		return nil, fmt.Errorf("find the test's bundle: %w", err)
 	}
 	if _, err := choose(d.cfg.View(), asked, nil); err != nil {
 		return nil, err

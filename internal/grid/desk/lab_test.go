@@ -133,7 +133,6 @@ func (l *lab) start(name string) {
 	})
 	h.worker = worker.New(worker.Config{
 		Life: fmt.Sprint(h.life), Depot: depot, Client: client, Start: h.runner,
-		EncodeReady: func(r run.Ready) ([]byte, error) { return json.Marshal(r.HasSetup) }, EncodeSnapshot: metric.Snapshot.MarshalBinary,
 		Until: func() time.Time { return h.sender.Until() }, Renewed: func() <-chan struct{} { return h.sender.Renewed() },
 		Offset: func() (time.Duration, time.Duration) { return h.sender.Offset() }, Nudge: func() { h.sender.Nudge() },
 	})
@@ -157,8 +156,6 @@ func (l *lab) start(name string) {
 	})
 	h.desk = desk.New(desk.Config{
 		Self: name, Store: h.link, View: func() cluster.View { return l.view(name) }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
-		Ready: l.ready, EncodeReady: func(run.Ready) ([]byte, error) { return []byte("{}"), nil },
-		EncodeSnapshot: metric.Snapshot.MarshalBinary, Snapshot: decode,
 		SummaryData: func(conductor.Outcome, json.RawMessage) ([]byte, error) { return []byte("{}"), nil },
 	})
 	mux := http.NewServeMux()
@@ -340,9 +337,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 }
 
 // ready is what every script of the lab is.
-func (l *lab) ready([]byte) (run.Ready, error) {
+func (l *lab) ready() (run.Ready, error) {
 	opts, _, err := plan.ParseJSON(fmt.Appendf(nil,
-		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":10}}}`,
+		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":3600}}}`,
 		int(l.test.rate), l.test.length.Milliseconds()), "script")
 	return run.Ready{Options: opts, HasSetup: true, HasTeardown: true, HasSummary: true, Functions: []string{"default"}}, err
 }
@@ -385,7 +382,7 @@ func (c *counter) Init(context.Context) (run.Ready, error) {
 	if c.l.test.fails == c.h.name {
 		return run.Ready{}, errors.New("no such file: only-here.txt")
 	}
-	return c.l.ready(nil)
+	return c.l.ready()
 }
 
 func (c *counter) call(what string) {
@@ -485,7 +482,6 @@ func (c *counter) Progress() []run.Progress { return nil }
 func (c *counter) MarkedAsFailed() bool     { return false }
 func (c *counter) Kill()                    { c.once.Do(func() { close(c.gone) }) }
 func (c *counter) Done() <-chan struct{}    { return c.gone }
-func (c *counter) Elapsed() time.Duration   { return 0 }
 func (c *counter) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 
 // Result is what a run came to: all that a submitter needs to show what a local run would show.
 type Result struct {
-	Ready        []byte                `json:"ready,omitempty"`    // encoded run.Ready
+	Ready        json.RawMessage       `json:"ready,omitempty"`    // run.Ready
 	Snapshot     []byte                `json:"snapshot,omitempty"` // encoded
 	Elapsed      time.Duration         `json:"elapsed"`
 	Setup        []byte                `json:"setup,omitempty"`
@@ -29,7 +29,7 @@ type Result struct {
 	Summarised   bool                  `json:"summarised,omitempty"`
 	SummaryFault *courier.Fault        `json:"summary_fault,omitempty"`
 	Disturbances []cluster.Disturbance `json:"disturbances,omitempty"`
-	Started      time.Time             `json:"started,omitzero"`
+	Began        time.Time             `json:"began,omitzero"`  // its scenarios, in the leader's clock
 	Lines        []Event               `json:"lines,omitempty"` // what was written to consoles and logs
 }
 
@@ -45,6 +45,15 @@ func (c *chair) summarise(ctx context.Context, cond *conductor.Conductor, out co
 	c.summary = &summary{files, err}
 }
 
+// began is when the scenarios began; the zero time when they have not.
+func (c *chair) began() time.Time {
+	var past conductor.Past
+	if err := json.Unmarshal(c.record().Past, &past); err != nil {
+		return time.Time{} // nothing was noted
+	}
+	return past.At
+}
+
 type summary struct {
 	files map[string][]byte
 	err   error
@@ -54,23 +63,20 @@ type summary struct {
 func (c *chair) finish(ctx context.Context, out conductor.Outcome) error {
 	res := Result{
 		Elapsed: out.Elapsed, Setup: out.SetupData, Fault: courier.FaultOf(out.Err), Measured: out.Measured,
-		Disturbances: c.record().Disturbances, Started: c.record().Started, Lines: c.feed.history(),
+		Disturbances: c.record().Disturbances, Began: c.began(), Lines: c.feed.history(),
 	}
 	var errs []error
 	keep := func(b []byte, err error) []byte {
 		errs = append(errs, err)
 		return b
 	}
-	res.Ready = keep(c.cfg.EncodeReady(out.Ready))
+	res.Ready = keep(json.Marshal(out.Ready))
 	if out.Measured {
-		res.Snapshot = keep(c.cfg.EncodeSnapshot(out.Snapshot))
+		res.Snapshot = keep(out.Snapshot.MarshalBinary())
 	}
 	code := exitCode(out.Err)
 	if s := c.summary; s != nil {
 		res.Summarised, res.Files, res.SummaryFault = true, s.files, courier.FaultOf(s.err)
-		if out.Err == nil && fault.KindOf(s.err) == fault.ScriptAborted {
-			code = exitCode(s.err)
-		}
 	}
 	b := keep(json.Marshal(res))
 	if err := errors.Join(errs...); err != nil {
@@ -175,13 +181,13 @@ func kindOf(r *cluster.Run) fault.Kind {
 	return fault.Other
 }
 
-// obtain fetches a blob from whichever voter has it.
+// obtain fetches a blob from whichever node has it.
 func (d *Desk) obtain(ctx context.Context, digest string) error {
 	if d.cfg.Depot.Has(digest) {
 		return nil
 	}
-	err := fmt.Errorf("no voter has blob %.12s: %w", digest, cluster.ErrNotFound)
-	for _, n := range d.cfg.View().Voters() {
+	err := fmt.Errorf("no node has blob %.12s: %w", digest, cluster.ErrNotFound)
+	for _, n := range d.cfg.View().Nodes {
 		if n.Name == d.cfg.Self || !n.Alive {
 			continue
 		}

@@ -1,6 +1,7 @@
 package order
 
 import (
+	"encoding/json"
 	"time"
 
 	"throng/internal/grid/courier"
@@ -62,7 +63,7 @@ type Request struct {
 
 // Reply is the answer to every order that went well.
 type Reply struct {
-	Ready []byte            `json:"ready,omitempty"`
+	Ready json.RawMessage   `json:"ready,omitempty"`
 	Data  []byte            `json:"data,omitempty"`
 	Files map[string][]byte `json:"files,omitempty"`
 	// Skew is the error that the measured difference between the leader's clock and the node's may have.

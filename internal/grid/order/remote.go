@@ -2,6 +2,7 @@ package order
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,9 +29,6 @@ type RemoteConfig struct {
 	Exact, Reserve bool
 	// Heard returns what was last heard of the part; false when nothing was.
 	Heard func() (beat.Heard, bool)
-	// Ready and Snapshot decode what runners say.
-	Ready    func([]byte) (run.Ready, error)
-	Snapshot func([]byte) (metric.Snapshot, error)
 	// Began is told when the node has taken the order to run; nil: nobody wants to know.
 	Began func(skew time.Duration)
 }
@@ -59,10 +57,16 @@ func (r *Remote) Lose(why error) bool {
 	if r.why != nil {
 		return false
 	}
-	r.why = fmt.Errorf("%w: %w", run.ErrLost, why)
+	r.why = &lost{why}
 	close(r.lost)
 	return true
 }
+
+// lost is run.ErrLost in the words of why.
+type lost struct{ why error }
+
+func (l *lost) Error() string   { return l.why.Error() }
+func (l *lost) Unwrap() []error { return []error{run.ErrLost, l.why} }
 
 func (r *Remote) reason() error {
 	r.mu.Lock()
@@ -145,7 +149,8 @@ func (r *Remote) Init(ctx context.Context) (run.Ready, error) {
 		// The submitter has read the script without a fault: that this node cannot is the node's own.
 		return run.Ready{}, fmt.Errorf("node %s: %w", r.cfg.Node, err)
 	}
-	return r.cfg.Ready(reply.Ready)
+	var ready run.Ready
+	return ready, json.Unmarshal(reply.Ready, &ready)
 }
 
 // Setup implements run.Runner.
@@ -170,7 +175,8 @@ func (r *Remote) Yield(ctx context.Context) (metric.Snapshot, error) {
 	if err != nil {
 		return metric.Snapshot{}, err
 	}
-	return r.cfg.Snapshot(reply.Data)
+	var snap metric.Snapshot
+	return snap, snap.UnmarshalBinary(reply.Data)
 }
 
 // Teardown implements run.Runner.
@@ -199,7 +205,8 @@ func (r *Remote) Latest() (metric.Snapshot, error) {
 	if !ok || h.Seq <= r.seq || len(h.Report.Snapshot) == 0 {
 		return r.snap, nil
 	}
-	snap, err := r.cfg.Snapshot(h.Report.Snapshot)
+	var snap metric.Snapshot
+	err := snap.UnmarshalBinary(h.Report.Snapshot)
 	if err == nil {
 		r.seq, r.snap = h.Seq, snap
 	}

@@ -40,7 +40,9 @@ type seriesKey struct {
 func (f *fold) total(parts map[string]*metric.Encoded) metric.Snapshot {
 	if len(parts) == 1 {
 		for _, p := range parts {
-			return p.Snapshot()
+			only := p.Snapshot()
+			only.Reserved = nil
+			return only
 		}
 	}
 	if !f.current(parts) {

@@ -109,6 +109,12 @@ func TestADamagedAuthorityIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	own := key(a.key)
+	tmpl := authorityTemplate("grid-1", noon)
+	tmpl.IsCA, tmpl.MaxPathLenZero = false, false
+	called, err := a.issue(tmpl, leafKey.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, b := range map[string][]byte{
 		"nothing":                    nil,
 		"text":                       []byte("hello"),
@@ -119,6 +125,7 @@ func TestADamagedAuthorityIsRefused(t *testing.T) {
 		"two keys":                   append(bytes.Clone(whole), own...),
 		"another's key":              append(encodeCerts(a.cert), key(other.key)...),
 		"a node's certificate":       append(encodeCerts(leaf[0]), key(leafKey)...),
+		"one that is called so":      append(encodeCerts(called), key(leafKey)...),
 		"text behind it":             append(bytes.Clone(whole), "more"...),
 		"a block of another kind":    append(bytes.Clone(whole), pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS"})...),
 		"a certificate that is none": append(pem.EncodeToMemory(&pem.Block{Type: certBlock, Bytes: []byte("x")}), own...),
@@ -247,8 +254,8 @@ func TestACertificateEndsInAWeekAndWithItsAuthority(t *testing.T) {
 			t.Errorf("outside the authority's life: %v", err)
 		}
 	}
-	if life := end.Sub(noon); life != AuthorityLife {
-		t.Errorf("an authority lives %v", life)
+	if life := end.Sub(noon); life != AuthorityLife || !a.cert.MaxPathLenZero || !a.cert.IsCA {
+		t.Errorf("an authority lives %v; it signs for other authorities: %v", life, !a.cert.MaxPathLenZero)
 	}
 }
 

@@ -88,7 +88,7 @@ func TestWhatDoesNotFitIsNotInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	viewer := forge(t, a, newest, "throng:viewer")
+	viewer := forge(t, a, newest, "throng:viewer", c.t)
 	for _, tt := range []struct {
 		name  string
 		chain []byte
@@ -143,13 +143,13 @@ func contents(t *testing.T, id *Identity) string {
 }
 
 // forge has the authority sign what Sign refuses: another role.
-func forge(t *testing.T, a *Authority, csr []byte, organization string) []byte {
+func forge(t *testing.T, a *Authority, csr []byte, organization string, now time.Time) []byte {
 	t.Helper()
 	req, err := parseCSR(csr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl, err := Subject{Name: "n1", Role: Node, Hosts: []string{"127.0.0.1"}}.template(noon)
+	tmpl, err := Subject{Name: "n1", Role: Node, Hosts: []string{"127.0.0.1"}}.template(now)
 	if err != nil {
 		t.Fatal(err)
 	}

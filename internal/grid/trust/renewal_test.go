@@ -88,6 +88,14 @@ func TestOnlyTheOwnerOfTheOldKeyRenews(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tmpl, err := Subject{Name: "n3", Role: Node, Hosts: []string{"n3"}}.template(noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := a.issue(tmpl, id.held.key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name   string
 		change func(r *Renewal)
@@ -96,6 +104,7 @@ func TestOnlyTheOwnerOfTheOldKeyRenews(t *testing.T) {
 		{"nothing changed", func(*Renewal) {}, ""},
 		{"another request", func(r *Renewal) { r.CSR = csr }, "not signed by"},
 		{"another chain", func(r *Renewal) { r.Chain = asked(t, other).Chain }, "not signed by"},
+		{"another certificate for the same key", func(r *Renewal) { r.Chain = encodeCerts(second, a.cert) }, "not signed by"},
 		{"another time", func(r *Renewal) { r.At = r.At.Add(time.Second) }, "not signed by"},
 		{"other hosts", func(r *Renewal) { r.Hosts = []string{"10.0.0.1"} }, "not signed by"},
 		{"another's signature", func(r *Renewal) { r.Signature = asked(t, other).Signature }, "not signed by"},

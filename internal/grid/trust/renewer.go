@@ -56,15 +56,13 @@ func (r *Renewer) due(next time.Time) time.Time {
 }
 
 func (r *Renewer) attempt(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
-	defer cancel()
 	err := r.renew(ctx)
 	from, to := r.Identity.Span()
 	now := r.Identity.now()
 	switch {
 	case err == nil:
 		r.Log.Info("the node's certificate was renewed", "until", stamp(to))
-	case context.Cause(ctx) == context.Canceled: // the node stops
+	case ctx.Err() != nil: // the node stops
 	case now.After(to):
 		r.Log.Error("the node's certificate has expired and could not be renewed: other nodes refuse this one", "expired", stamp(to), "error", err)
 	case to.Sub(now) < to.Sub(from)/3:
@@ -80,6 +78,8 @@ func (r *Renewer) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, renewTimeout)
+	defer cancel()
 	chain, err := r.Renew(ctx, req)
 	if err != nil {
 		return fmt.Errorf("renew the node's certificate: %w", err)

@@ -120,6 +120,13 @@ func stranger(t *testing.T, a *Authority, chain []byte, id *Identity) *Identity 
 	return id
 }
 
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 // strangers are identities that a grid must refuse, whichever side they take.
 func strangers(t *testing.T, a *Authority, c *clock) map[string]*Identity {
 	t.Helper()
@@ -148,7 +155,7 @@ func strangers(t *testing.T, a *Authority, c *clock) map[string]*Identity {
 	begin("expired", sign(a, c.now().Add(-NodeLife-time.Minute)))
 	begin("of the future", sign(a, c.now().Add(Backdate+time.Minute)))
 	for _, organization := range []string{"throng:operator", "throng:trusted", "throng:", "node", "Throng:node", ""} {
-		begin("of organization "+organization, func(csr []byte) []byte { return forge(t, a, csr, organization) })
+		begin("of organization "+organization, func(csr []byte) []byte { return forge(t, a, csr, organization, c.now()) })
 	}
 	begin("signed by a node", func(csr []byte) []byte {
 		by := node(t, a, "n9", c)
@@ -165,7 +172,12 @@ func TestStrangersAreRefused(t *testing.T) {
 	if got, err := get(as(t, friend), addr); err != nil || !strings.Contains(got, `node "n2"`) {
 		t.Fatalf("a friend: %q, %v", got, err)
 	}
-	for name, id := range strangers(t, a, c) {
+	strangers := strangers(t, a, c)
+	certs, _, _ := decodePEM(forge(t, a, must(friend.CSR()), "throng:node", c.now()))
+	if len(certs) != 2 || verifyLeaf(certs[0], a.cert, "127.0.0.1", c.now()) != nil {
+		t.Fatal("what is forged is refused for another reason than its role")
+	}
+	for name, id := range strangers {
 		t.Run(name, func(t *testing.T) {
 			if got, err := get(as(t, id), addr); err == nil {
 				t.Errorf("as a client: %q", got)

@@ -70,7 +70,7 @@ type encoded struct {
 
 type snapshotter interface{ Snapshot() metric.Snapshot }
 
-func (e *encoded) latest(r snapshotter, encode func(metric.Snapshot) ([]byte, error)) (uint64, []byte) {
+func (e *encoded) latest(r snapshotter) (uint64, []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	snap := e.last
@@ -79,7 +79,7 @@ func (e *encoded) latest(r snapshotter, encode func(metric.Snapshot) ([]byte, er
 		snap = &s
 	}
 	if snap.Seq > e.seq {
-		if data, err := encode(*snap); err == nil { // else the older one stands for it
+		if data, err := snap.MarshalBinary(); err == nil { // else the older one stands for it
 			e.seq, e.data = snap.Seq, data
 		}
 	}

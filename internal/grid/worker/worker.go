@@ -15,7 +15,6 @@ import (
 	"throng/internal/grid/courier"
 	"throng/internal/grid/fence"
 	"throng/internal/grid/order"
-	"throng/internal/metric"
 	"throng/internal/run"
 )
 
@@ -34,9 +33,6 @@ type Config struct {
 	Depot  *courier.Depot
 	Client *courier.Client
 	Start  func(context.Context, Start) (Runner, error)
-	// EncodeReady and EncodeSnapshot make what travels.
-	EncodeReady    func(run.Ready) ([]byte, error)
-	EncodeSnapshot func(metric.Snapshot) ([]byte, error)
 	// Until is when the node's lease ends, Renewed is closed when it may have become longer; Offset is how far the leader's clock is
 	// ahead, Nudge has the next beats sent at once.
 	Until   func() time.Time
@@ -212,7 +208,7 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 			if err := p.yield(ctx, patience); err != nil {
 				return order.Reply{}, err
 			}
-			_, data := p.snapshot.latest(r, w.cfg.EncodeSnapshot)
+			_, data := p.snapshot.latest(r)
 			return order.Reply{Data: data}, nil
 		})
 	case order.Stop:
@@ -309,12 +305,4 @@ func (w *Worker) Leave(ctx context.Context) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-// Busy reports whether any part's scenarios are at work.
-func (w *Worker) Busy() bool {
-	return slices.ContainsFunc(w.all(), func(p *part) bool {
-		phase, _, _ := p.state()
-		return !phase.Over()
-	})
 }

@@ -8,7 +8,9 @@ import (
 
 	"throng/internal/metric"
 	"throng/internal/pace"
+	"throng/internal/plan"
 	"throng/internal/run"
+	"throng/internal/segment"
 )
 
 const (
@@ -54,15 +56,18 @@ type arrivals struct {
 // seat is where one VU waits for work. Its channel has room for one, so handing over never blocks.
 type seat struct{ wake chan time.Duration }
 
-func newArrivals(b *base, curve pace.Curve, regular time.Duration) *arrivals {
+func newArrivals(b *base, curve pace.Curve, regular time.Duration) (*arrivals, error) {
+	numbers, err := arrivalsOf(b.scenario, b.tuple)
+	if err != nil {
+		return nil, fmt.Errorf("share the arrivals of %s: %w", b.scenario.Name, err)
+	}
+	a := &arrivals{base: b, regular: regular}
+	a.pre, a.max = vusOf(b.scenario, b.tuple)
+	b.most, b.tuple = a.max, numbers
 	if !b.tuple.IsWhole() {
 		curve = pace.Shared{Curve: curve, Share: b.tuple}
 	}
-	a := &arrivals{
-		base: b, schedule: curve, curve: curve, regular: regular,
-		pre: b.tuple.Scale(b.scenario.PreAllocatedVUs), max: b.tuple.Scale(b.scenario.MaxVUs),
-	}
-	b.most = a.max
+	a.schedule, a.curve = curve, curve
 	// No former life can have begun what was not due yet, so nothing needs to be known of it. Iterations get the numbers from
 	// here on too: one for each that is begun, so that none is used that a former life may have used.
 	if b.from.Skip > 0 {
@@ -78,7 +83,23 @@ func newArrivals(b *base, curve pace.Curve, regular time.Duration) *arrivals {
 	}
 	a.ahead = b.first
 	a.due, a.more = a.curve.At(a.ahead)
-	return a
+	return a, nil
+}
+
+// arrivalsOf returns the tuple that arrivals are dealt out by. Between the cuts of a share they go by VUs: who has no VU has no
+// arrivals either. k6 goes by the lengths of its segments, and what falls to one without a VU never begins.
+func arrivalsOf(s *plan.Scenario, tuple *segment.Tuple) (*segment.Tuple, error) {
+	return tuple.ResegmentCuts(s.MaxVUs)
+}
+
+// vusOf returns how many of our VUs are made before arrivals begin, and how many there may be. Who may have one in a share has
+// one from the start: making the first takes time, and meanwhile arrivals would be dropped that others could have begun.
+func vusOf(s *plan.Scenario, tuple *segment.Tuple) (pre, most int64) {
+	pre, most = tuple.Scale(s.PreAllocatedVUs), tuple.Scale(s.MaxVUs)
+	if pre == 0 && most > 0 && s.PreAllocatedVUs > 0 && tuple.IsCut() {
+		pre = 1
+	}
+	return pre, most
 }
 
 // Run implements Executor.
@@ -100,8 +121,8 @@ func (a *arrivals) Run(ctx context.Context) error {
 func (a *arrivals) run(ctx, inner context.Context, start time.Time) {
 	getting, enough := context.WithCancel(inner)
 	defer enough()
-	making, yield := context.WithCancel(inner)
-	defer yield()
+	making, unhook := a.untilYield(inner)
+	defer unhook()
 	a.man(inner, getting, start)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -113,7 +134,7 @@ func (a *arrivals) run(ctx, inner context.Context, start time.Time) {
 		timer.Reset(next - time.Since(start))
 		select {
 		case <-timer.C:
-		case <-a.yielded:
+		case <-a.yielded.Done():
 			over = true
 		case <-ctx.Done():
 			over = true
@@ -126,7 +147,6 @@ func (a *arrivals) run(ctx, inner context.Context, start time.Time) {
 	grace := timer.C
 	timer.Reset(a.scenario.GracefulStop)
 	if a.hasYielded() {
-		yield()
 		grace = nil
 	}
 	select {
@@ -240,7 +260,7 @@ func (a *arrivals) take() time.Duration {
 		due, _ = a.schedule.At(a.ahead)
 	}
 	a.ahead++
-	if a.late && a.ahead-a.missed >= (a.ahead-a.first)/2 {
+	if a.late && a.ahead-a.missed >= (a.ahead-a.first+1)/2 {
 		a.curve, a.late = a.schedule, false
 	}
 	a.due, a.more = a.curve.At(a.ahead)
@@ -310,7 +330,7 @@ func (a *arrivals) close() {
 }
 
 // Reserve implements Executor.
-func (a *arrivals) Reserve(time.Time) int64 {
+func (a *arrivals) Reserve(now time.Time) int64 {
 	if a.over() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
@@ -319,7 +339,11 @@ func (a *arrivals) Reserve(time.Time) int64 {
 	l := &a.ledger
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.reserve(a.schedule.Due(a.elapsed()+foresight), 0)
+	elapsed := a.elapsed()
+	if a.phase.Load() == waiting && !a.from.At.IsZero() {
+		elapsed = max(0, now.Sub(a.from.At))
+	}
+	return l.reserve(a.schedule.Due(elapsed+foresight), 0)
 }
 
 // Count implements Executor.
@@ -345,7 +369,7 @@ func (a *arrivals) Progress() run.Progress {
 	vus := a.vus
 	a.mu.Unlock()
 	rate := a.curve.Rate(min(a.elapsed(), a.regular)) * a.tuple.Segment().Share()
-	return a.progress(a.Done(), vusOf(a.active.Load(), vus, a.max), a.spent(a.regular), fmt.Sprintf("%.2f iters/s", rate))
+	return a.progress(a.Done(), vusText(a.active.Load(), vus, a.max), a.spent(a.regular), run.Column{Layout: "%r iters/s", Numbers: []float64{rate}})
 }
 
 // parked is a ring of VUs, first in first out: as in k6, work goes round all of them.

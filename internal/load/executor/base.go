@@ -37,9 +37,11 @@ type base struct {
 	env      Env
 	log      *slog.Logger
 	from     Start
-	most     int64         // VUs that there may be
-	yielded  chan struct{} // closed by Yield
-	yielding sync.Once
+	most     int64           // VUs that there may be
+	yielded  context.Context // ended by Yield
+	yield    context.CancelFunc
+	allowed  chan struct{} // closed by the first Allow
+	allowing sync.Once
 	ledger   ledger
 
 	phase   atomic.Int32
@@ -58,9 +60,10 @@ func newBase(s *plan.Scenario, tuple *segment.Tuple, from Start, env Env, log *s
 		log = slog.New(slog.DiscardHandler)
 	}
 	b := &base{
-		scenario: s, tuple: tuple, total: endless, from: from, env: env, yielded: make(chan struct{}),
+		scenario: s, tuple: tuple, total: endless, from: from, env: env, allowed: make(chan struct{}),
 		log: log.With("executor", s.Executor, "scenario", s.Name),
 	}
+	b.yielded, b.yield = context.WithCancel(context.Background())
 	b.startAt(from.Used)
 	return b
 }
@@ -97,16 +100,31 @@ func (b *base) nothing(regular time.Duration) bool {
 	return b.from.Skip > 0 && b.from.Skip >= regular || b.hasYielded()
 }
 
-// Yield implements Executor.
-func (b *base) Yield() { b.yielding.Do(func() { close(b.yielded) }) }
-
-func (b *base) hasYielded() bool {
-	select {
-	case <-b.yielded:
+// admitted waits, where numbers must be known to a second host, until the first are; from then on what is reserved of a scenario without
+// an end lasts. False when the run ends before.
+func (b *base) admitted(ctx context.Context) bool {
+	if !b.from.Guarded || b.gate != nil {
 		return true
-	default:
-		return false
 	}
+	select {
+	case <-b.allowed:
+		return true
+	case <-b.yielded.Done():
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// Yield implements Executor.
+func (b *base) Yield() { b.yield() }
+
+func (b *base) hasYielded() bool { return b.yielded.Err() != nil }
+
+// untilYield returns a context that ends with ctx, and as soon as no VU is needed any more because the scenario has yielded.
+func (b *base) untilYield(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(b.yielded, cancel)
+	return ctx, func() { unhook(); cancel() }
 }
 
 // end closes a run: it must have the ctx that Run was given, to tell an end from an interruption.
@@ -215,7 +233,7 @@ func (b *base) activate(delta int64) {
 	b.env.VUActive(delta)
 }
 
-func (b *base) progress(share float64, right ...string) run.Progress {
+func (b *base) progress(share float64, right ...run.Column) run.Progress {
 	phase := b.phase.Load()
 	return run.Progress{
 		Scenario: b.scenario.Name, Executor: b.scenario.Executor,

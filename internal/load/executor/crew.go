@@ -33,12 +33,12 @@ func newCrew(b *base, regular time.Duration) crew {
 // true or an iteration was cut off.
 func (c *crew) run(ctx context.Context, loop func(m *member, vu VU)) error {
 	start := c.begin()
-	if c.nothing(c.regular) {
+	if c.nothing(c.regular) || !c.admitted(ctx) {
 		return c.end(ctx)
 	}
 	inner, cut := context.WithCancel(ctx)
 	defer cut()
-	getting, enough := context.WithCancel(inner)
+	getting, enough := c.untilYield(inner)
 	defer enough()
 	over := time.NewTimer(time.Until(start.Add(c.regular)))
 	defer over.Stop()
@@ -61,7 +61,7 @@ func (c *crew) run(ctx context.Context, loop func(m *member, vu VU)) error {
 	select {
 	case <-quiet:
 	case <-ctx.Done():
-	case <-c.yielded:
+	case <-c.yielded.Done():
 		c.halt(enough)
 		select {
 		case <-quiet:

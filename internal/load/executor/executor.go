@@ -55,7 +55,8 @@ type Start struct {
 	// other: then arrival rates begin late what was due since.
 	Used  int64
 	Exact bool
-	// Guarded lets scenarios whose iterations have an end begin only what Allow has allowed.
+	// Guarded lets nothing begin before Allow was called, and of scenarios whose iterations have an end only what it has allowed;
+	// arrivals need not wait, since others know by the time which may have begun.
 	Guarded bool
 }
 
@@ -95,9 +96,9 @@ func New(s *plan.Scenario, tuple *segment.Tuple, from Start, env Env, log *slog.
 	case plan.RampingVUs:
 		return newRampingVUs(b), nil
 	case plan.ConstantArrivalRate:
-		return newConstantArrivalRate(b), nil
+		return newConstantArrivalRate(b)
 	case plan.RampingArrivalRate:
-		return newRampingArrivalRate(b), nil
+		return newRampingArrivalRate(b)
 	case plan.ExternallyControlled:
 		return newExternallyControlled(b), nil
 	}

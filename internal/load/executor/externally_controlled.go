@@ -92,7 +92,7 @@ func (e *ExternallyControlled) clock(set bool) (time.Duration, Control) {
 // Run implements Executor.
 func (e *ExternallyControlled) Run(ctx context.Context) error {
 	e.begin()
-	if e.hasYielded() || e.scenario.Duration > 0 && e.nothing(e.scenario.Duration) {
+	if e.hasYielded() || e.scenario.Duration > 0 && e.nothing(e.scenario.Duration) || !e.admitted(ctx) {
 		return e.end(ctx)
 	}
 	inner, cut := context.WithCancel(ctx)
@@ -100,8 +100,10 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	getting, enough := e.untilYield(inner)
+	defer enough()
 	for range e.tuple.Scale(e.scenario.MaxVUs) {
-		if !e.add(inner, e.env.GetPlanned) {
+		if !e.add(getting, e.env.GetPlanned) {
 			break
 		}
 	}
@@ -110,7 +112,7 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 		if e.scenario.Duration > 0 && spent >= e.scenario.Duration {
 			break
 		}
-		e.apply(inner, c, &wg)
+		e.apply(inner, getting, c, &wg)
 		var over <-chan time.Time
 		if e.scenario.Duration > 0 && !c.Paused {
 			timer.Reset(e.scenario.Duration - spent)
@@ -121,7 +123,7 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 			continue
 		case <-e.changed:
 			continue
-		case <-e.yielded:
+		case <-e.yielded.Done():
 		case <-ctx.Done():
 		}
 		break
@@ -174,10 +176,12 @@ func (e *ExternallyControlled) add(ctx context.Context, get func(context.Context
 }
 
 // apply makes it so: VUs that are too many are cut off, as in k6; those that are paused finish their iteration first.
-func (e *ExternallyControlled) apply(ctx context.Context, c Control, wg *sync.WaitGroup) {
-	for int64(len(e.slots)) < e.tuple.Scale(c.MaxVUs) && ctx.Err() == nil {
-		if !e.add(ctx, e.env.InitUnplanned) {
-			e.log.Error("more VUs could not be initialized")
+func (e *ExternallyControlled) apply(ctx, getting context.Context, c Control, wg *sync.WaitGroup) {
+	for int64(len(e.slots)) < e.tuple.Scale(c.MaxVUs) && getting.Err() == nil {
+		if !e.add(getting, e.env.InitUnplanned) {
+			if getting.Err() == nil {
+				e.log.Error("more VUs could not be initialized")
+			}
 			break
 		}
 	}
@@ -230,5 +234,5 @@ func (e *ExternallyControlled) Progress() run.Progress {
 		}
 	}
 	most := e.tuple.Scale(c.MaxVUs)
-	return e.progress(e.Done(), vusOf(e.active.Load(), most, most), text)
+	return e.progress(e.Done(), vusText(e.active.Load(), most, most), run.Text(text))
 }

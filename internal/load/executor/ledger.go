@@ -47,6 +47,7 @@ func (b *base) Reserve(now time.Time) int64 {
 
 // Allow implements Executor.
 func (b *base) Allow(n int64) {
+	b.allowing.Do(func() { close(b.allowed) })
 	if b.gate != nil {
 		b.gate.allow(n)
 	}
@@ -80,7 +81,7 @@ func (l *ledger) held(vus int64, blocked bool) int64 {
 	if blocked {
 		l.block *= 2
 	}
-	l.block = max(vus, int64(l.rate), l.block-l.block/8)
+	l.block = max(vus, int64(l.rate), l.block-l.block/64)
 	return l.block
 }
 

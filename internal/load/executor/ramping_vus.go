@@ -56,7 +56,7 @@ func orders(raw []count, reserve []Step, length time.Duration) (all []order) {
 // Run implements Executor.
 func (e *rampingVUs) Run(ctx context.Context) error {
 	start := e.begin()
-	if e.nothing(e.length) {
+	if e.nothing(e.length) || !e.admitted(ctx) {
 		return e.end(ctx)
 	}
 	for e.from.Skip > 0 && len(e.orders) > 1 && e.orders[1].at <= e.from.Skip {
@@ -77,8 +77,8 @@ func (e *rampingVUs) Run(ctx context.Context) error {
 		timer.Reset(e.orders[0].at - now)
 		select {
 		case <-timer.C:
-		case <-e.yielded:
-			r.yield()
+		case <-e.yielded.Done():
+			r.windUp()
 			over = true
 		case <-r.quiet:
 			over = true
@@ -129,8 +129,8 @@ func (r *ramp) wait() {
 	}
 }
 
-// yield lets running iterations end.
-func (r *ramp) yield() {
+// windUp lets running iterations end, after Yield.
+func (r *ramp) windUp() {
 	for ; r.loop > 0; r.loop-- {
 		r.slots[r.loop-1].wind()
 	}
@@ -159,7 +159,9 @@ func (e *rampingVUs) wake(ctx context.Context, l *looper, wg *sync.WaitGroup) *l
 	l = newLooper(ctx)
 	wg.Go(func() {
 		defer l.cut()
-		vu, err := e.env.GetPlanned(l.ctx)
+		getting, enough := e.untilYield(l.ctx)
+		vu, err := e.env.GetPlanned(getting)
+		enough()
 		if err != nil {
 			e.fail(l.ctx, err)
 			return
@@ -174,5 +176,5 @@ func (e *rampingVUs) Done() float64 { return e.share(e.length) }
 
 // Progress implements Executor.
 func (e *rampingVUs) Progress() run.Progress {
-	return e.progress(e.Done(), vusOf(e.active.Load(), e.most, e.most), e.spentAll(e.length))
+	return e.progress(e.Done(), vusText(e.active.Load(), e.most, e.most), e.spentAll(e.length))
 }

@@ -25,6 +25,7 @@ import (
 	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
+	"throng/internal/run/shared"
 	"throng/internal/segment"
 	"throng/internal/threshold"
 )
@@ -53,9 +54,13 @@ type Config struct {
 	Patience time.Duration
 	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
 	Parts, Raw bool
+	// Tags are added to every sample, beside those of the options.
+	Tags map[string]string
 	// Share is the part of the test that this runner has; where the options name an execution segment, the part of that. Limits
 	// that hold for the whole test, as options.rps, are shared out by it.
 	Share segment.Share
+	// Shared is what the scripts of all runners share; nil: those of this one alone.
+	Shared run.Shared
 }
 
 // Scheduler runs one runner's part of a test. It implements run.Runner.
@@ -90,11 +95,15 @@ type counts struct{ vus, vusMax, iterations, interrupted, dropped atomic.Int64 }
 // New returns a runner that has not read its script yet.
 func New(cfg Config) *Scheduler {
 	cfg.Patience = cmp.Or(cfg.Patience, 10*time.Second)
+	if cfg.Shared == nil {
+		cfg.Shared = shared.New()
+	}
 	s := &Scheduler{cfg: cfg, pool: newPool(), urgent: make(chan struct{}, 1)}
 	reg := metric.NewRegistry()
 	s.test = &scope.Test{
 		Options: &plan.Options{}, Registry: reg, Builtin: metric.NewBuiltin(reg), TagTable: metric.NewTags(),
 		Log: cfg.Log, Console: cfg.Console, Abort: s.abortTest, Fail: s.failTest, Scenarios: map[string]*scope.Scenario{},
+		Shared: cfg.Shared,
 	}
 	s.factory = &vu.Factory{
 		Program: cfg.Program, Test: s.test, Modules: k6.Modules(), Missing: k6.Missing, Globals: global.Install,
@@ -117,7 +126,7 @@ func (s *Scheduler) begin(ctx context.Context) (*guard, context.Context, func())
 	s.mu.Lock()
 	s.active = append(s.active, g)
 	s.mu.Unlock()
-	ctx, stop := g.watch(ctx)
+	ctx, stop := g.watch(ctx, s.pool.interrupt)
 	return g, ctx, func() {
 		stop()
 		s.mu.Lock()
@@ -248,6 +257,9 @@ func (s *Scheduler) measure() error {
 	t, opts := s.test, s.ready.Options
 	filled := opts.Filled(s.cfg.UserAgent)
 	t.Options, t.RunTags = &filled, t.TagTable.From(opts.RunTags())
+	for k, v := range s.cfg.Tags {
+		t.RunTags = t.RunTags.With(k, v)
+	}
 	t.SystemTags = scope.SystemTagsOf(filled.SystemTags)
 	t.MinIterationDuration, t.Share = filled.MinIterationDuration.V, s.part()
 	t.Meter = meter.New(meter.Config{Builtin: t.Builtin, Submetrics: s.ready.Thresholds.Submetrics(), Parts: s.cfg.Parts, Raw: s.cfg.Raw})
@@ -256,13 +268,19 @@ func (s *Scheduler) measure() error {
 	return nil
 }
 
-// part is how much of the limits for the whole test falls to this runner. k6 gives each execution segment all of them.
+// part is how much of the limits for the whole test falls to this runner: as much as of its VUs, so that none of a limit is
+// with a runner that has none. k6 gives each execution segment all of a limit, and so does the part that options name.
 func (s *Scheduler) part() float64 {
+	_, most, _ := executor.Requirements(s.scenarios, nil)
 	within, err := s.ready.Options.Tuple()
 	if err != nil {
 		return 1
 	}
-	return s.tuple.Segment().Share() / within.Segment().Share()
+	byVUs, err := s.tuple.ResegmentCuts(most)
+	if err != nil {
+		return 0
+	}
+	return byVUs.Segment().Share() / within.Segment().Share()
 }
 
 func (s *Scheduler) makeVUs(ctx context.Context) error {

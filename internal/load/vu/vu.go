@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +38,7 @@ type Factory struct {
 	Consolidated []byte
 }
 
-// Opener reads the files that the module at caller asks for.
+// Opener reads the files that the module at caller asks for. What Open returns belongs to the script, which may write to it.
 type Opener interface {
 	Open(caller *url.URL, path string) ([]byte, error)
 	OpenText(caller *url.URL, path string) (string, error)
@@ -165,7 +164,7 @@ func (v *VU) open(caller func() *url.URL) func(sobek.FunctionCall) sobek.Value {
 			if err != nil {
 				panic(rt.NewGoError(err))
 			}
-			return rt.ToValue(rt.NewArrayBuffer(slices.Clone(data))) // scripts may write to it
+			return rt.ToValue(rt.NewArrayBuffer(data))
 		}
 		text, err := v.factory.Open.OpenText(caller(), name)
 		if err != nil {
@@ -275,6 +274,11 @@ func (v *VU) watch(ctx context.Context) {
 }
 
 var errCut = errors.New("cut off")
+
+// Interrupt ends what the script does, once the context of the activation has ended. That does the same, in a goroutine of its own, which
+// among many busy scripts may have to wait long for its turn; who ends many virtual users calls Interrupt for each. It may be called from
+// any goroutine while the virtual user is active.
+func (v *VU) Interrupt() { v.scope.Runtime.Interrupt(errCut) }
 
 // Deactivate ends the activation. When it returns nothing of the interruption is still under way.
 func (v *VU) Deactivate() {
