@@ -36,8 +36,12 @@ func (n *Node) makeServices() {
 			n.desk.Lines(node, run, part, lines, leftOut)
 		},
 	})
+	start := n.o.start
+	if start == nil {
+		start = n.startRunner
+	}
 	n.worker = worker.New(worker.Config{
-		Life: n.life, Depot: n.depot, Client: n.client, Start: n.startRunner,
+		Life: n.life, Depot: n.depot, Client: n.client, Start: start,
 		Until:   func() time.Time { return n.sender.Until() },
 		Renewed: func() <-chan struct{} { return n.sender.Renewed() },
 		Offset:  func() (time.Duration, time.Duration) { return n.sender.Offset() },
