@@ -39,7 +39,7 @@ func (s *shared) dumpResponse(r *response) {
 	}
 	b.WriteString("\r\n")
 	if s.debug == debugFull {
-		b.Write(r.body)
+		b.Write(r.wire.Body)
 	}
 	s.test.Log.Info("Response:\n"+b.String()+"\n", "source", "http-debug")
 }
