@@ -168,8 +168,8 @@ func (c *crew) run(ctx context.Context, loop func(m *member, vu VU)) error {
 
 // use activates a VU for the duration of work and gives it back.
 func (b *base) use(ctx context.Context, vu VU, work func()) {
-	defer b.env.Return(vu)
 	b.with(ctx, vu, work)
+	b.env.Return(vu)
 }
 
 // with activates a VU for the duration of work.
