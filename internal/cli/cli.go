@@ -90,13 +90,16 @@ func (g *global) startLog() error {
 	g.log = slog.New(viewterm.NewHandler(stderr, opts))
 	out, err := viewterm.ParseLogOutput(g.setting(g.logOutput, "LOG_OUTPUT", "stderr"))
 	if err != nil {
-		return fault.New(fault.InvalidConfig, err)
+		return err
 	}
 	w, err := out.Open(stdout, stderr)
 	if err != nil {
-		return fault.New(fault.InvalidConfig, err)
+		return err
 	}
 	g.closer = w.Close
+	if out.Level != nil {
+		opts.Level = max(g.level(), *out.Level)
+	}
 	g.log = slog.New(viewterm.NewHandler(w, opts))
 	return nil
 }
@@ -161,7 +164,7 @@ func newRoot(g *global) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "log debug messages too")
 	f.StringVarP(&g.address, "address", "a", "", "serve k6's REST API at this address, such as localhost:6565 (default: no REST API)")
 	f.BoolVar(&g.profiling, "profiling-enabled", false, "serve Go's profiles under /debug/pprof/ of the REST API")
-	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newDemo(g), newDoctor(g), newVersion(g))
+	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newDemo(g), newDoctor(g), newVersion(g), newRuns(g), newAttach(g), newStop(g), newLogs(g), newNode(g), newGrid(g), newRunner(g))
 	return root
 }
 

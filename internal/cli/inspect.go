@@ -104,7 +104,7 @@ func exactlyOneScript(command string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
-		return fault.WithHint(fault.Other, fmt.Errorf("throng %s needs one script, but got %d arguments", command, len(args)),
-			fmt.Sprintf("throng %s script.js; - reads it from standard input", command))
+		return fault.WithHint(fault.Other, fmt.Errorf("accepts 1 arg(s), received %d: throng %s needs the path of one script, or - to read it from standard input", len(args), command),
+			fmt.Sprintf("throng %s script.js", command))
 	}
 }

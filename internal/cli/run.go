@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,10 +35,19 @@ func newRun(g *global) *cobra.Command {
 		Example: "  throng run script.js                       as the script's options say\n" +
 			"  throng run -u 10 -d 30s script.js          10 VUs for 30 seconds\n" +
 			"  throng run -s 10s:100 -s 1m:100 script.js  up to 100 VUs in 10 seconds, then a minute of them\n" +
-			"  throng run -o json=samples.ndjson script.js",
+			"  throng run -o json=samples.ndjson script.js\n" +
+			"  throng run --grid https://h1:2379 script.js  on every node of a grid",
 	}
-	f := addTestFlags(c, true)
+	f, onGrid := addTestFlags(c, true), &gridFlags{}
+	onGrid.addFlags(c.Flags())
 	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if onGrid.named(g) {
+			t, err := g.loadToPack(f, args[0])
+			if err != nil {
+				return err
+			}
+			return g.runOnGrid(cmd.Context(), t, onGrid)
+		}
 		t, err := g.load(f, args[0])
 		if err != nil {
 			return err
@@ -68,7 +76,7 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 	s := &session{global: g, test: t, hangUp: func() {}}
 	ctx, stop := s.signals(ctx)
 	defer stop()
-	console, closeConsole, err := s.consoleLog()
+	console, closeConsole, err := consoleLog(g, t)
 	if err != nil {
 		return err
 	}
@@ -92,27 +100,28 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 	if !out.Measured {
 		return out.Err
 	}
-	err = s.summarise(ctx, out)
+	s.summarise(ctx, out)
 	if ferr := s.display.Final(s.frame()); ferr != nil {
 		s.log.Debug("the progress could not be shown: " + ferr.Error())
 	}
-	return errors.Join(out.Err, err)
+	return out.Err
 }
 
 // conduct runs the test with the progress and the outputs beside it.
 func (s *session) conduct(ctx context.Context) conductor.Outcome {
 	var beside sync.WaitGroup
 	showing, stopShowing := context.WithCancel(context.Background())
+	feed := &feeder{ctx: showing, outputs: s.outputs, drain: s.runner.Drain, log: s.log}
 	c := conductor.New(conductor.Config{
-		Runners: []run.Runner{s.runner},
-		Paused:  s.askedToPause(),
-		Shared:  s.runner.SetSetupData,
+		Parts:  []conductor.Part{{ID: "0", Runner: s.runner}},
+		Paused: s.askedToPause(),
+		Shared: s.runner.SetSetupData,
 		Ready: func(r run.Ready) error {
 			s.mu.Lock()
 			s.ready = r
 			s.mu.Unlock()
 			s.header(r)
-			if err := s.startOutputs(showing, &beside, r); err != nil {
+			if err := feed.start(r); err != nil {
 				return err
 			}
 			beside.Go(func() {
@@ -144,11 +153,7 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 	s.linger(ctx, out)
 	stopShowing()
 	beside.Wait()
-	for _, o := range s.outputs {
-		if err := o.Stop(); err != nil {
-			s.log.Error("output " + o.Describe() + ": " + err.Error())
-		}
-	}
+	feed.stop()
 	return out
 }
 
@@ -184,16 +189,16 @@ func (s *session) signals(ctx context.Context) (context.Context, func()) {
 }
 
 // consoleLog is where the script's console goes: to the log, or to the file of --console-output.
-func (s *session) consoleLog() (*slog.Logger, func(), error) {
-	name := s.test.flags.ConsoleOutput.Or(s.test.envVars.ConsoleOutput.Or(s.test.file.ConsoleOutput.Or("")))
+func consoleLog(g *global, t *test) (*slog.Logger, func(), error) {
+	name := t.flags.ConsoleOutput.Or(t.envVars.ConsoleOutput.Or(t.file.ConsoleOutput.Or("")))
 	if name == "" {
-		return s.console(), func() {}, nil
+		return g.console(), func() {}, nil
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the file of --console-output: %w", err)
 	}
-	opts := viewterm.LogOptions{Format: viewterm.ParseFormat(s.setting(s.logFormat, "LOG_FORMAT", "text")), Level: s.level()}
+	opts := viewterm.LogOptions{Format: viewterm.ParseFormat(g.setting(g.logFormat, "LOG_FORMAT", "text")), Level: g.level()}
 	return slog.New(viewterm.NewHandler(f, opts)), func() { _ = f.Close() }, nil
 }
 
@@ -214,64 +219,28 @@ func (s *session) makeOutputs() error {
 	return nil
 }
 
-// drainEvery is how often raw samples are taken to the outputs.
-const drainEvery = 100 * time.Millisecond
-
-func (s *session) startOutputs(ctx context.Context, wg *sync.WaitGroup, r run.Ready) error {
-	if len(s.outputs) == 0 {
-		return nil
-	}
-	expected := metric.Selector{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}
-	defs := output.Definitions{Thresholds: r.Thresholds, Submetrics: []metric.Selector{expected}, SystemTags: r.Options.SystemTags}
-	for _, o := range s.outputs {
-		if err := o.Start(defs); err != nil {
-			return err
-		}
-		wg.Go(func() {
-			if err := o.Run(ctx); err != nil {
-				s.log.Error("output " + o.Describe() + ": " + err.Error())
-			}
-		})
-	}
-	wg.Go(func() {
-		tick := time.NewTicker(drainEvery)
-		defer tick.Stop()
-		for {
-			samples := s.runner.Drain()
-			for _, o := range s.outputs {
-				o.Add(samples)
-			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				samples := s.runner.Drain()
-				for _, o := range s.outputs {
-					o.Add(samples)
-				}
-				return
-			}
-		}
-	})
-	return nil
-}
-
 func (s *session) header(r run.Ready) {
 	if s.quiet {
 		return
 	}
 	h := viewterm.Header{
 		Version: "v" + Version, Script: s.test.arg, MaxVUs: r.MaxVUs, MaxDuration: r.MaxDuration, Colour: s.color(s.Stdout),
-		Share: fmt.Sprintf("%.2f%%", 100*r.Segment.Segment().Share()),
+		Share: fmt.Sprintf("%.2f%%", 100*r.Segment.Segment().Share()), Scenarios: describe(r),
 	}
 	for _, o := range s.outputs {
 		h.Outputs = append(h.Outputs, o.Describe())
 	}
+	fmt.Fprint(s.Stdout, h.String())
+}
+
+// describe has a line for every scenario, in order of their start.
+func describe(r run.Ready) (lines []string) {
 	inTime := slices.Clone(r.Scenarios)
 	slices.SortStableFunc(inTime, func(a, b plan.Scenario) int { return cmp.Compare(a.StartTime, b.StartTime) })
 	for i := range inTime {
-		h.Scenarios = append(h.Scenarios, inTime[i].Name+": "+executor.Describe(&inTime[i], r.Segment))
+		lines = append(lines, inTime[i].Name+": "+executor.Describe(&inTime[i], r.Segment))
 	}
-	fmt.Fprint(s.Stdout, h.String())
+	return lines
 }
 
 func (s *session) frame() viewterm.Frame {
@@ -284,68 +253,74 @@ func (s *session) frame() viewterm.Frame {
 }
 
 // summarise tells how the run went: what handleSummary wants told, else the text summary, and the export.
-func (s *session) summarise(ctx context.Context, out conductor.Outcome) error {
-	rt := s.test.runtime
-	report := s.report(out)
-	var err error
-	if rt.SummaryMode != "disabled" {
-		err = s.show(ctx, out, report)
+func (s *session) summarise(ctx context.Context, out conductor.Outcome) {
+	ctx = context.WithoutCancel(ctx)
+	s.sumUp(s.test.runtime, s.wish(s.test), out, func(data []byte) (map[string][]byte, error) {
+		if !out.Ready.HasSummary {
+			s.runner.RepeatInit(ctx)
+			return nil, nil
+		}
+		return s.runner.Summary(ctx, data)
+	})
+}
+
+// sumUp shows what a run came to and writes the export. handle calls handleSummary, where the script has one.
+func (g *global) sumUp(rt plan.Runtime, w summary.Wish, out conductor.Outcome, handle func([]byte) (map[string][]byte, error)) {
+	if w.Mode == "disabled" { // the export too, as in k6
+		return
 	}
+	report := w.Report(out)
+	g.show(out, w, report, handle)
 	if rt.SummaryExport == "" {
-		return err
+		return
 	}
 	write := summary.Export
 	if rt.NewMachineReadableSummary {
 		write = summary.Machine
 	}
-	data, werr := write(report)
-	if werr == nil {
-		werr = os.WriteFile(rt.SummaryExport, data, 0o644)
-	}
-	if werr != nil {
-		s.log.Error("write the summary export: " + werr.Error())
-	}
-	return err
-}
-
-func (s *session) report(out conductor.Outcome) summary.Report {
-	opts := out.Ready.Options
-	return summary.Report{
-		Snapshot: out.Snapshot, Verdicts: out.Verdicts, Thresholds: out.Ready.Thresholds, Elapsed: out.Elapsed,
-		TrendStats: opts.SummaryTrendStats, TimeUnit: opts.SummaryTimeUnit.Or(""), Full: s.test.runtime.SummaryMode == "full",
-		NoColor: s.plain(), StdoutTTY: isTerminal(s.Stdout), StderrTTY: isTerminal(s.Stderr),
-		SetupData: out.SetupData, Lateness: out.Snapshot.Late, Script: string(s.test.script.Source.Data), Version: "v" + Version,
-		GeneratedAt: time.Now(),
-	}
-}
-
-// show calls handleSummary where the script has one; whatever goes wrong there, the run is still reported.
-func (s *session) show(ctx context.Context, out conductor.Outcome, report summary.Report) error {
-	if !out.Ready.HasSummary {
-		fmt.Fprint(s.Stdout, summary.Text(report))
-		return nil
-	}
-	encode := summary.Data
-	if s.test.runtime.NewMachineReadableSummary {
-		encode = summary.MachineData
-	}
-	data, err := encode(report)
-	var files map[string][]byte
+	data, err := write(report)
 	if err == nil {
-		files, err = s.runner.Summary(context.WithoutCancel(ctx), data)
+		err = os.WriteFile(rt.SummaryExport, data, 0o644)
 	}
 	if err != nil {
-		s.log.Error("handleSummary() did not give a summary: " + err.Error())
-		fmt.Fprint(s.Stdout, summary.Text(report))
-		if fault.KindOf(err) == fault.ScriptAborted {
-			return err
-		}
-		return nil
+		g.log.Error("write the summary export: " + err.Error())
 	}
-	if err := summary.Save(files, s.Stdout, s.Stderr, createFile); err != nil {
-		s.log.Error(err.Error())
+}
+
+// wish is how this invocation wants a run of t summed up.
+func (g *global) wish(t *test) summary.Wish {
+	w := summary.Wish{
+		Mode: t.runtime.SummaryMode, Machine: t.runtime.NewMachineReadableSummary, NoColor: g.plain(),
+		StdoutTTY: isTerminal(g.Stdout), StderrTTY: isTerminal(g.Stderr), Version: "v" + Version,
 	}
-	return nil
+	if w.Machine || t.runtime.SummaryExport != "" {
+		w.Script = string(t.script.Source.Data)
+	}
+	return w
+}
+
+// show shows what handleSummary wants shown, else the text summary; whatever goes wrong there, the run is still reported and the
+// exit code stays.
+func (g *global) show(out conductor.Outcome, w summary.Wish, report summary.Report, handle func([]byte) (map[string][]byte, error)) {
+	var data []byte
+	var err error
+	if out.Ready.HasSummary {
+		data, err = w.Data(report)
+	}
+	var files map[string][]byte
+	if err == nil {
+		files, err = handle(data)
+	}
+	if err != nil {
+		g.log.Error("failed to handle the end-of-test summary", "error", err.Error())
+	}
+	if files == nil {
+		fmt.Fprint(g.Stdout, summary.Text(report))
+		return
+	}
+	if err := summary.Save(files, g.Stdout, g.Stderr, createFile); err != nil {
+		g.log.Error(err.Error())
+	}
 }
 
 // createFile opens a file that handleSummary names, in folders that need not be there yet.

@@ -45,6 +45,23 @@ type Snapshot struct {
 	Checks []Selector // every check seen, in order of first appearance: metric "checks", tags group and check
 	Load   Load
 	Late   *Lateness // nil unless an arrival-rate scenario ran
+	// Scenarios are what the runner's scenarios have begun of what they were to begin, in order of name; nil before Run.
+	Scenarios []ScenarioCount
+	// Reserved are, by scenario, numbers of the runner's share: every iteration that has begun by the time that this snapshot is
+	// the newest known of the runner has a lower one. While Run goes on it never falls. Once nothing begins any more it is
+	// exact: the first number that did not begin; of an arrival rate the index of the first arrival that was left to
+	// others. nil before Run, and where snapshots of several runners were added up.
+	Reserved map[string]int64
+}
+
+// ScenarioCount is what one runner, in this life of its share, did of one scenario.
+type ScenarioCount struct {
+	Name  string
+	Begun int64 // iterations
+	// Due are, of an arrival rate, the iterations that were due since the runner took it up: Begun, and Dropped, and those that
+	// some VU is about to begin. Of other scenarios it is Begun.
+	Due     int64
+	Dropped int64
 }
 
 // Lateness compares an open model's promise with what the generator kept, in milliseconds.

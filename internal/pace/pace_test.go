@@ -144,6 +144,10 @@ func TestDueCountsAt(t *testing.T) {
 		if round%2 == 0 {
 			c = Shared{c, third(r.Int64N(3))}
 		}
+		if round%5 == 0 {
+			missed := r.Int64N(c.Count() + 1)
+			c = CatchUp{c, r.Int64N(missed + 1), missed}
+		}
 		var at []time.Duration
 		for k := int64(0); ; k++ {
 			d, ok := c.At(k)
@@ -174,6 +178,33 @@ func TestDueCountsAt(t *testing.T) {
 			if got := c.Due(i); got != int64(want) {
 				t.Fatalf("Due(%v) = %d, want %d", i, got, want)
 			}
+		}
+	}
+}
+
+func TestWhoIsLateCatchesUpAtTwiceTheRate(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 100 {
+		c, length, _ := randomCurve(r)
+		since := time.Duration(r.Int64N(int64(length) + 1))
+		missed := c.Due(since)
+		late := CatchUp{c, r.Int64N(missed + 1), missed}
+		if got := late.Due(since); got != late.First {
+			t.Fatalf("%d come at once", got-late.First)
+		}
+		for range 50 {
+			from := since + time.Duration(r.Int64N(int64(length-since)+1))
+			to := from + time.Duration(r.Int64N(int64(length-from)+1))
+			came, due := late.Due(to)-late.Due(from), c.Due(to)-c.Due(from)
+			if came > 2*due+1 {
+				t.Fatalf("from %v to %v %d come, of %d that are due", from, to, came, due)
+			}
+			if late.Due(to) > c.Due(to) {
+				t.Fatalf("at %v %d have come, %d are due", to, late.Due(to), c.Due(to))
+			}
+		}
+		if left := c.Count() - missed; left >= missed-late.First && late.Count() != c.Count() {
+			t.Fatalf("%d are late, %d are left, and %d come of %d", missed-late.First, left, late.Count(), c.Count())
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,6 +130,20 @@ func (o Options) MarshalJSON() ([]byte, error) {
 // what only flags and the environment can set.
 func (o Options) ScriptJSON() []byte {
 	return writeObject(o.shown(), func(f field) bool { return f.show != shape && (f.show != whenSet || f.isSet()) })
+}
+
+// Beyond writes the options that are set and not the same in script: what its exported object lacks. k6 adds scenarios even
+// where there are none.
+func (o Options) Beyond(script Options) []byte {
+	same := map[string]bool{}
+	theirs := script.fields()
+	for i, f := range o.fields() {
+		same[f.key] = reflect.DeepEqual(f.ref, theirs[i].ref)
+	}
+	if o.Scenarios == nil {
+		o.Scenarios, same["scenarios"] = map[string]ScenarioConfig{}, false
+	}
+	return writeObject(o.fields(), func(f field) bool { return f.show != hidden && f.isSet() && !same[f.key] })
 }
 
 // shown is the table for writing. k6 writes null where a script chose no system tag or no cipher suite.

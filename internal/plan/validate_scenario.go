@@ -56,10 +56,10 @@ func (c ScenarioConfig) ramp(p *complaints, s Scenario) {
 	p.when(s.StartVUs < 0, "the number of start VUs can't be negative")
 	p.when(s.StartVUs > maxRampVUs, "the startVUs exceed max limit of %d", maxRampVUs)
 	p.stages(c.Stages)
-	idle := s.StartVUs == 0 && len(s.Stages) > 0
+	idle := s.StartVUs <= 0 && len(s.Stages) > 0
 	for i, st := range s.Stages {
 		p.when(st.Target > maxRampVUs, "target for stage %d exceeds max limit of %d", i+1, maxRampVUs)
-		idle = idle && c.Stages[i].Target.Set && st.Target == 0
+		idle = idle && c.Stages[i].Target.Set && st.Target <= 0
 	}
 	p.when(idle, "either startVUs or one of the stages' target values must be greater than 0")
 	p.when(s.GracefulRampDown < 0, "the gracefulRampDown timeout can't be negative")

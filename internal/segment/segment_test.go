@@ -144,7 +144,6 @@ func TestSharesTile(t *testing.T) {
 			if g := tu.Global(mine); g < n {
 				t.Fatalf("%s: one more of %d is %d", q, n, g)
 			}
-			checkOffsets(t, tu)
 		}
 		if total != n || slices.ContainsFunc(seen, func(c int) bool { return c != 1 }) {
 			t.Fatalf("%s: %d of %d dealt: %v", q, total, n, seen)
@@ -163,21 +162,6 @@ func resegmented(t *testing.T, tuples []*Tuple, n int64) (out []*Tuple) {
 		}
 	}
 	return out
-}
-
-func checkOffsets(t *testing.T, tu *Tuple) {
-	t.Helper()
-	at, offsets, lcd := tu.Offsets()
-	first := at
-	for i := range int64(3 * len(offsets)) {
-		if at != tu.Global(i) {
-			t.Fatalf("offsets lead to %d, not %d", at, tu.Global(i))
-		}
-		at += offsets[i%int64(len(offsets))]
-	}
-	if at != first+3*lcd {
-		t.Fatalf("three stripes of %d end at %d", lcd, at)
-	}
 }
 
 // TestDealAgainstTwin deals the slow way: for every element look through all parts.

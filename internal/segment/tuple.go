@@ -16,14 +16,17 @@ const maxStripe = 10_000_000
 // ErrStripe reports a sequence whose fractions have no small common denominator.
 var ErrStripe = errors.New("execution segments have no common denominator below ten million: write them as fractions, such as 1/3:2/3")
 
-// Tuple is one segment's place in its sequence: which of any number of things belong to it. It does not change, so any
-// number of goroutines may use it. A nil *Tuple is the whole test.
+// Tuple is one segment's place in its sequence: which of any number of things belong to it. It may lie in another tuple, and is
+// then a part of what belongs to that one. It does not change, so any number of goroutines may use it. A nil *Tuple is the
+// whole test.
 type Tuple struct {
+	outer    *Tuple // what the segment is a part of, never a whole test; nil: of the whole test
+	cut      bool   // it comes from a Share
 	segment  Segment
 	sequence Sequence // covers the whole
 	index    int
 	lcd      int64   // the stripe's length; the pattern repeats after it
-	own      []int64 // which of 0..lcd-1 are ours, ascending; nil when all are
+	own      []int64 // which of 0..lcd-1 are ours, ascending; nil when all are, and then there is no outer
 }
 
 // Whole is the tuple of a test that one instance runs alone.
@@ -133,21 +136,22 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// Segment returns the part of the test that the tuple is about.
+// Segment returns the part of the test that the tuple is about. In an outer tuple it is the same part of that one's segment,
+// so that its length is the share of the whole test, but what belongs to it is not what would belong to that segment alone.
 func (t *Tuple) Segment() Segment {
-	if t == nil {
+	switch {
+	case t == nil:
 		return Segment{}
+	case t.outer == nil:
+		return t.segment
 	}
-	return t.segment
+	out := t.outer.Segment()
+	at := func(r *big.Rat) *big.Rat { return r.Mul(r, out.Length()).Add(r, out.From()) }
+	return Segment{at(t.segment.From()), at(t.segment.To())}
 }
 
-// Sequence returns the sequence that the segment is in; it covers the whole test and must not be changed.
-func (t *Tuple) Sequence() Sequence {
-	if t == nil {
-		return Sequence{Segment{}}
-	}
-	return t.sequence
-}
+// IsCut reports whether the tuple comes from a Share that is not the whole.
+func (t *Tuple) IsCut() bool { return !t.IsWhole() && t.cut }
 
 // IsWhole reports whether everything is ours.
 func (t *Tuple) IsWhole() bool { return t == nil || t.own == nil }
@@ -161,6 +165,7 @@ func (t *Tuple) Scale(n int64) int64 {
 	if t.IsWhole() {
 		return n
 	}
+	n = t.outer.Scale(n)
 	in, _ := slices.BinarySearch(t.own, n%t.lcd)
 	return n/t.lcd*int64(len(t.own)) + int64(in)
 }
@@ -171,24 +176,7 @@ func (t *Tuple) Global(local int64) int64 {
 		return local
 	}
 	n := int64(len(t.own))
-	return local/n*t.lcd + t.own[local%n]
-}
-
-// Offsets returns the first thing that is ours, the steps from each of ours to the next, the last one leading to the
-// first of the next stripe, and the length of a stripe. The steps may be longer than what is asked for: they repeat.
-func (t *Tuple) Offsets() (start int64, offsets []int64, lcd int64) {
-	if t.IsWhole() {
-		return 0, []int64{1}, 1
-	}
-	offsets = make([]int64, len(t.own))
-	for i := range t.own {
-		if i+1 < len(t.own) {
-			offsets[i] = t.own[i+1] - t.own[i]
-		} else {
-			offsets[i] = t.own[0] + t.lcd - t.own[i]
-		}
-	}
-	return t.own[0], offsets, t.lcd
+	return t.outer.Global(local/n*t.lcd + t.own[local%n])
 }
 
 // ErrNoShare reports that nothing of a value falls to a segment.
@@ -197,10 +185,43 @@ var ErrNoShare = errors.New("the segment has no share of it")
 // Resegment returns the tuple in which every segment's length is its scaled share of n: shared iterations are dealt out by
 // the VUs that the instances have, not by the lengths of their segments. Segments without a share are left out; ErrNoShare
 // when ours is one of them, or n is below 1.
-func (t *Tuple) Resegment(n int64) (*Tuple, error) {
+func (t *Tuple) Resegment(n int64) (*Tuple, error) { return t.resegment(n, false) }
+
+// ResegmentCuts is Resegment of what comes from a Share; what that lies in stays as it is.
+func (t *Tuple) ResegmentCuts(n int64) (*Tuple, error) { return t.resegment(n, true) }
+
+func (t *Tuple) resegment(n int64, cuts bool) (*Tuple, error) {
 	if t.IsWhole() {
 		return Whole(), nil
 	}
+	outer, err := t.outer.resegment(n, cuts)
+	if err != nil {
+		return nil, err
+	}
+	re := t
+	if t.cut || !cuts {
+		if re, err = t.byShares(t.outer.Scale(n)); err != nil {
+			return nil, err
+		}
+	}
+	return outer.with(re), nil
+}
+
+// with returns inner as a part of t.
+func (t *Tuple) with(inner *Tuple) *Tuple {
+	if inner.IsWhole() {
+		return t
+	}
+	all := *inner
+	all.outer = nil
+	if !t.IsWhole() {
+		all.outer = t
+	}
+	return &all
+}
+
+// byShares is Resegment of the sequence alone, n being what there is to share at its level.
+func (t *Tuple) byShares(n int64) (*Tuple, error) {
 	shares, lcd, err := t.sequence.parts()
 	if err != nil {
 		return nil, err
@@ -230,5 +251,9 @@ func (t *Tuple) Resegment(n int64) (*Tuple, error) {
 	if index < 0 {
 		return nil, ErrNoShare
 	}
-	return place(q, index)
+	re, err := place(q, index)
+	if err == nil {
+		re.cut = t.cut
+	}
+	return re, err
 }

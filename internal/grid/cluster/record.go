@@ -45,6 +45,18 @@ const (
 	Client  Role = "client"  // reaches the store through those who vote
 )
 
+// Seat is the leader's word to one node about its vote. A node without a seat is a client.
+type Seat struct {
+	// Identity is the node's, so that a data directory that was lost, and begun anew, cannot take the seat.
+	Identity string `json:"identity"`
+	Role     Role   `json:"role"`   // Learner or Voter
+	Member   string `json:"member"` // the member's id in the store, in hexadecimal
+	// Leaving asks the node to reach the store through others from now on: its member is about to be removed.
+	Leaving bool `json:"leaving,omitempty"`
+	// Cluster is with which members a learner starts for the first time: their peer URLs by name.
+	Cluster map[string]string `json:"cluster,omitempty"`
+}
+
 // NodeState is a node as the grid sees it now.
 type NodeState struct {
 	Node
@@ -84,4 +96,15 @@ func (v View) Voters() []NodeState {
 		}
 	}
 	return out
+}
+
+// Token is what the grid keeps of a bearer token: enough to recognise it, not enough to use it (package trust).
+type Token struct {
+	ID      string    `json:"id"`
+	Role    string    `json:"role"`
+	Hash    string    `json:"hash"` // hexadecimal SHA-256 of the secret
+	Created time.Time `json:"created"`
+	Expires time.Time `json:"expires,omitzero"` // zero: never
+	Revoked time.Time `json:"revoked,omitzero"` // zero: not
+	Note    string    `json:"note,omitempty"`
 }

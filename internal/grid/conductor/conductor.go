@@ -9,28 +9,60 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"throng/internal/fault"
+	"throng/internal/grid/cluster"
 	"throng/internal/grid/tally"
 	"throng/internal/metric"
+	"throng/internal/plan"
 	"throng/internal/run"
 	"throng/internal/threshold"
 )
 
+// Part is a share of the load and the runner that drives it.
+type Part struct {
+	ID string
+	// Used are the iteration numbers of the share that a former life of it may have used, by scenario.
+	Used map[string]int64
+	run.Runner
+}
+
+// Past is what has been done of a run, and must not be done again by a conductor that takes over from another.
+type Past struct {
+	Begun     time.Time `json:"begun,omitzero"` // when setup began
+	SetupDone bool      `json:"setup_done,omitempty"`
+	Setup     []byte    `json:"setup,omitempty"` // its result as JSON
+	// At is when the scenarios' clocks stand at zero; the zero time: they have not been told.
+	At       time.Time `json:"at,omitzero"`
+	TornDown bool      `json:"torn_down,omitempty"`
+}
+
 // Config is what a run is conducted by.
 type Config struct {
-	Runners    []run.Runner
-	Thresholds threshold.Set
-	// Every is how often snapshots are taken; thresholds are judged at every second one. 0 means one second, k6's own.
-	Every               time.Duration
-	NoSetup, NoTeardown bool
+	Parts []Part
+	// Replace returns the parts that take over one that is lost, and that are not prepared yet; an error ends the run. A nil
+	// Replace: the loss of a part ends the run.
+	Replace func(ctx context.Context, lost Part, why error) ([]Part, error)
+	// Past is where an earlier conductor of this run left off. Note writes down how far this one is, before it goes on; nil where
+	// nobody could take over.
+	Past Past
+	Note func(context.Context, Past) error
+	// Lead is how long before the start the runners are told of it, so that all begin at one instant.
+	Lead time.Duration
+	// Snapshots returns the newest snapshot of every part there ever was, by its id, encoded; nil: the runners are asked.
+	Snapshots func() map[string][]byte
+	// Every is how often snapshots are taken; 0 means one second. Thresholds are judged at every JudgeEvery-th; 0 means every
+	// second one, which is k6's two seconds.
+	Every      time.Duration
+	JudgeEvery int
 	// Ready is told what the first runner found, once all have answered; its error ends the run before it starts.
 	Ready func(run.Ready) error
 	// Tick is told of every snapshot.
 	Tick func(elapsed time.Duration, snap metric.Snapshot)
 	// Stage is told the name of what goes on beside the scenarios: setup(), teardown(); "" when it is over.
 	Stage func(name string)
+	// Deposed ends when another conductor leads the run; nil where there can be none. Run's own context ends with it too, with
+	// cluster.ErrDeposed as its cause.
+	Deposed context.Context
 	// Paused is what is known about options.paused before the script was read.
 	Paused bool
 	// Shared is told of setup data that was replaced by SetSetupData, which may be called while the scenarios run.
@@ -58,6 +90,7 @@ type Conductor struct {
 	tally *tally.Tally
 	ready run.Ready
 	state *state
+	crew  crew
 	lags  lags
 }
 
@@ -66,7 +99,10 @@ func New(cfg Config) *Conductor {
 	if cfg.Every == 0 {
 		cfg.Every = time.Second
 	}
-	return &Conductor{cfg: cfg, tally: tally.New(), state: newState(cfg.Paused)}
+	if cfg.JudgeEvery == 0 {
+		cfg.JudgeEvery = 2
+	}
+	return &Conductor{cfg: cfg, tally: tally.New(), state: newState(cfg.Paused), crew: crew{parts: slices.Clone(cfg.Parts), replace: cfg.Replace}}
 }
 
 // Run conducts the run to its end. Cancelling ctx, with a cause that says why, ends it early; teardown is still called
@@ -83,7 +119,13 @@ func (c *Conductor) Run(ctx context.Context) Outcome {
 	}
 	err := c.hold(ctx)
 	if err == nil {
+		err = c.note(ctx, func(p *Past) { p.Begun = c.begun() })
+	}
+	if err == nil {
 		err = c.measured(ctx)
+	}
+	if deposed(ctx) {
+		return Outcome{Ready: c.ready, Err: context.Cause(ctx)}
 	}
 	c.collect()
 	out := Outcome{Ready: c.ready, Snapshot: c.tally.Total(), Elapsed: c.elapsed(), SetupData: c.SetupData(), Measured: true}
@@ -91,24 +133,23 @@ func (c *Conductor) Run(ctx context.Context) Outcome {
 	c.lags.note(out.Elapsed, out.Snapshot)
 	out.Err = c.verdict(err, out.Verdicts)
 	c.finish(out, err != nil)
-	if s := c.lags.String(); s != "" {
+	rated := func(s plan.Scenario) bool { return strings.HasSuffix(s.Executor, "-arrival-rate") }
+	if s := c.lags.sentence(slices.ContainsFunc(c.ready.Scenarios, rated)); s != "" {
 		c.warn(s)
+	}
+	if err == nil && out.Snapshot.Load.Iterations == 0 {
+		c.warn("No script iterations fully finished, consider making the test duration longer") // as k6 words it
 	}
 	return out
 }
 
+// deposed reports whether another conductor leads the run now: this one must neither give orders nor clean up.
+func deposed(ctx context.Context) bool { return errors.Is(context.Cause(ctx), cluster.ErrDeposed) }
+
 // init prepares all runners at once.
 func (c *Conductor) init(ctx context.Context) error {
-	ready := make([]run.Ready, len(c.cfg.Runners))
-	g, gctx := errgroup.WithContext(ctx)
-	for i, r := range c.cfg.Runners {
-		g.Go(func() (err error) {
-			ready[i], err = r.Init(gctx)
-			return err
-		})
-	}
-	err := g.Wait()
-	c.ready = ready[0]
+	ready, err := c.crew.init(ctx)
+	c.ready = ready
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -116,50 +157,88 @@ func (c *Conductor) init(ctx context.Context) error {
 		return err
 	}
 	c.state.mu.Lock()
-	c.state.isReady, c.state.phase = true, InitDone
+	c.state.isReady, c.state.phase, c.state.setup = true, InitDone, c.cfg.Past.Setup
 	c.state.mu.Unlock()
 	return c.cfg.Ready(c.ready)
 }
 
+// note writes down what has been done.
+func (c *Conductor) note(ctx context.Context, change func(*Past)) error {
+	change(&c.cfg.Past)
+	if c.cfg.Note == nil {
+		return nil
+	}
+	return c.cfg.Note(ctx, c.cfg.Past)
+}
+
 // measured runs setup, the scenarios and teardown.
-func (c *Conductor) measured(ctx context.Context) (err error) {
-	first := c.cfg.Runners[0]
-	if c.ready.HasSetup && !c.ready.Options.NoSetup.Or(false) {
-		c.enter(Setup)
-		c.stage("setup()")
-		setup, err := first.Setup(ctx)
-		c.stage("")
-		if err != nil {
-			return err
-		}
-		c.SetSetupData(setup)
+func (c *Conductor) measured(ctx context.Context) error {
+	if err := c.setup(ctx); err != nil {
+		return err
 	}
 	c.enter(Running)
-	err = c.scenarios(ctx, c.SetupData())
-	if c.ready.HasTeardown && !c.ready.Options.NoTeardown.Or(false) {
-		// A run that was told to end still cleans up after itself; only a second signal, which ends the process, does not wait.
-		c.enter(Teardown)
-		c.stage("teardown()")
-		terr := first.Teardown(context.WithoutCancel(ctx), c.SetupData())
-		c.stage("")
-		if err == nil {
-			err = terr
-		}
+	err := c.scenarios(ctx)
+	if deposed(ctx) || !c.ready.HasTeardown || c.ready.Options.NoTeardown.Or(false) || c.cfg.Past.TornDown {
+		return err
+	}
+	// A run that was told to end still cleans up after itself; only a second signal, which ends the process, does not wait.
+	c.enter(Teardown)
+	c.stage("teardown()")
+	defer c.stage("")
+	tctx, cancel := c.undeposed(ctx)
+	defer cancel()
+	terr := c.crew.once(tctx, false, func(p Part) error { return p.Teardown(tctx, c.SetupData()) })
+	if terr == nil || !deposed(tctx) {
+		terr = errors.Join(terr, c.note(tctx, func(p *Past) { p.TornDown = true }))
+	}
+	if err == nil {
+		err = terr
 	}
 	return err
 }
 
-func (c *Conductor) scenarios(ctx context.Context, setup []byte) error {
+// undeposed returns a context that outlives ctx, and ends only when another conductor takes over.
+func (c *Conductor) undeposed(ctx context.Context) (context.Context, func()) {
+	free, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	if c.cfg.Deposed == nil {
+		return free, func() { cancel(nil) }
+	}
+	unhook := context.AfterFunc(c.cfg.Deposed, func() { cancel(cluster.ErrDeposed) })
+	return free, func() { unhook(); cancel(nil) }
+}
+
+func (c *Conductor) setup(ctx context.Context) error {
+	if !c.ready.HasSetup || c.ready.Options.NoSetup.Or(false) || c.cfg.Past.SetupDone {
+		return nil
+	}
+	c.enter(Setup)
+	c.stage("setup()")
+	defer c.stage("")
+	var data []byte
+	err := c.crew.once(ctx, true, func(p Part) (err error) {
+		data, err = p.Setup(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.SetSetupData(data)
+	return c.note(ctx, func(p *Past) { p.SetupDone, p.Setup = true, data })
+}
+
+func (c *Conductor) scenarios(ctx context.Context) error {
+	if c.cfg.Past.At.IsZero() && c.cfg.Lead > 0 {
+		if err := c.note(ctx, func(p *Past) { p.At = time.Now().Add(c.cfg.Lead) }); err != nil {
+			return err
+		}
+	}
+	begin := run.Begin{Setup: c.SetupData(), At: c.cfg.Past.At}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watching, stop := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() { c.watch(watching, cancel) })
-	g, gctx := errgroup.WithContext(ctx)
-	for _, r := range c.cfg.Runners {
-		g.Go(func() error { return r.Run(gctx, run.Begin{Setup: setup}) })
-	}
-	err := g.Wait()
+	err := c.crew.run(ctx, begin)
 	stop()
 	watcher.Wait()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
@@ -184,7 +263,7 @@ func (c *Conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 		if c.cfg.Tick != nil {
 			c.cfg.Tick(c.elapsed(), snap)
 		}
-		if n%2 != 0 {
+		if n%c.cfg.JudgeEvery != 0 {
 			continue
 		}
 		v := c.ready.Thresholds.Judge(snap, c.elapsed(), false)
@@ -196,8 +275,16 @@ func (c *Conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 }
 
 func (c *Conductor) collect() {
-	for i, r := range c.cfg.Runners {
-		c.tally.Add(fmt.Sprint(i), r.Snapshot(), time.Now())
+	if c.cfg.Snapshots != nil {
+		for id, snap := range c.cfg.Snapshots() {
+			if _, err := c.tally.AddEncoded(id, snap, time.Now()); err != nil {
+				c.warn("a snapshot of part " + id + " cannot be read: " + err.Error())
+			}
+		}
+		return
+	}
+	for _, p := range c.crew.all() {
+		c.tally.Add(p.ID, p.Snapshot(), time.Now())
 	}
 }
 
@@ -219,7 +306,7 @@ func (c *Conductor) verdict(err error, v threshold.Verdicts) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(c.cfg.Runners, run.Runner.MarkedAsFailed) {
+	if slices.ContainsFunc(c.crew.all(), func(p Part) bool { return p.MarkedAsFailed() }) {
 		return fault.New(fault.MarkedAsFailed, errors.New("test run was marked as failed"))
 	}
 	if crossed := v.Crossed(); len(crossed) > 0 {

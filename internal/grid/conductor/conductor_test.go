@@ -25,6 +25,8 @@ type runner struct {
 	failed   bool
 	options  plan.Options
 	drops    bool
+	idle     bool   // no iteration ends
+	executor string // of its only scenario
 }
 
 func (r *runner) Init(context.Context) (run.Ready, error) {
@@ -34,7 +36,7 @@ func (r *runner) Init(context.Context) (run.Ready, error) {
 		return run.Ready{}, err
 	}
 	set, err = set.Resolve(func(name string) *metric.Metric { return &metric.Metric{Name: name, Kind: metric.Counter} })
-	return run.Ready{HasSetup: true, HasTeardown: true, Options: r.options, Thresholds: set}, err
+	return run.Ready{HasSetup: true, HasTeardown: true, Options: r.options, Thresholds: set, Scenarios: []plan.Scenario{{Executor: r.executor}}}, err
 }
 
 func (r *runner) Setup(context.Context) ([]byte, error) {
@@ -67,6 +69,9 @@ func (r *runner) Snapshot() metric.Snapshot {
 		return metric.Snapshot{}
 	}
 	n := int64(time.Since(*begun) / (100 * time.Millisecond))
+	if r.idle {
+		n = 0
+	}
 	s := metric.Snapshot{Seq: uint64(time.Since(*begun)) + 1, Load: metric.Load{Iterations: n}, Series: []metric.Series{{
 		Selector: metric.Selector{Metric: "iterations"}, Kind: metric.Counter, Sum: float64(n), Count: n,
 	}}}
@@ -78,6 +83,10 @@ func (r *runner) Snapshot() metric.Snapshot {
 
 func (r *runner) Progress() []run.Progress { return nil }
 func (r *runner) MarkedAsFailed() bool     { return r.failed }
+func (r *runner) Acknowledge(uint64)       {}
+func (r *runner) Urgent() <-chan struct{}  { return nil }
+
+func (r *runner) Yield(context.Context) (metric.Snapshot, error) { return r.Snapshot(), nil }
 
 func conduct(ctx context.Context, cfg Config) Outcome {
 	cfg.Ready = func(run.Ready) error { return nil }
@@ -87,7 +96,7 @@ func conduct(ctx context.Context, cfg Config) Outcome {
 func TestLifecycleOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &runner{}, &runner{}
-		out := conduct(t.Context(), Config{Runners: []run.Runner{a, b}})
+		out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: a}, {ID: "1", Runner: b}}})
 		if want := []string{"init", "setup", "run 1", "teardown 1"}; !slices.Equal(a.called, want) {
 			t.Errorf("first runner: %v, want %v", a.called, want)
 		}
@@ -112,7 +121,7 @@ func TestACrossedThresholdStopsTheRunOnlyIfItMay(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &runner{options: plan.Options{Thresholds: map[string][]threshold.Threshold{"iterations": {tt.rule}}}}
-			out := conduct(t.Context(), Config{Runners: []run.Runner{r}})
+			out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: r}}})
 			if fault.KindOf(out.Err) != fault.ThresholdsFailed || out.Elapsed != tt.ended {
 				t.Errorf("%s: ended after %v with %v, want %v", tt.name, out.Elapsed, out.Err, tt.ended)
 			}
@@ -128,7 +137,7 @@ func TestAnInterruptedRunIsStillTornDownAndMeasured(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(3*time.Second, func() { cancel(fault.New(fault.Interrupted, errors.New("interrupt"))) })
 		r := &runner{}
-		out := conduct(ctx, Config{Runners: []run.Runner{r}})
+		out := conduct(ctx, Config{Parts: []Part{{ID: "0", Runner: r}}})
 		if fault.KindOf(out.Err) != fault.Interrupted || out.Snapshot.Load.Iterations != 30 || !slices.Contains(r.called, "teardown 1") {
 			t.Errorf("outcome %+v after %v", out, r.called)
 		}
@@ -138,7 +147,7 @@ func TestAnInterruptedRunIsStillTornDownAndMeasured(t *testing.T) {
 func TestAFailedSetupEndsTheRunBeforeTheLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{setupErr: fault.New(fault.SetupTimeout, errors.New("too slow"))}
-		out := conduct(t.Context(), Config{Runners: []run.Runner{r}})
+		out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: r}}})
 		if want := []string{"init", "setup"}; !slices.Equal(r.called, want) || fault.KindOf(out.Err) != fault.SetupTimeout || !out.Measured {
 			t.Errorf("called %v, outcome %+v", r.called, out)
 		}
@@ -148,18 +157,29 @@ func TestAFailedSetupEndsTheRunBeforeTheLoad(t *testing.T) {
 func TestMarkedAsFailedCountsBeforeACrossedThreshold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{failed: true, options: plan.Options{Thresholds: map[string][]threshold.Threshold{"iterations": {{Source: "count<5"}}}}}
-		if out := conduct(t.Context(), Config{Runners: []run.Runner{r}}); fault.KindOf(out.Err) != fault.MarkedAsFailed {
+		if out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: r}}}); fault.KindOf(out.Err) != fault.MarkedAsFailed {
 			t.Errorf("outcome %v", out.Err)
 		}
 	})
 }
 
-func TestTheUserIsToldWhenTheRateWasNotKeptUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var told []string
-		conduct(t.Context(), Config{Runners: []run.Runner{&runner{drops: true}}, Warn: func(m string) { told = append(told, m) }})
-		if len(told) != 1 || !strings.Contains(told[0], "30 iterations were dropped between 2s and 5s") {
-			t.Errorf("told %q", told)
-		}
-	})
+func TestTheUserIsToldWhatWasNotDone(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		r    *runner
+		want string
+	}{
+		{"a rate that was not kept up", &runner{drops: true, executor: "ramping-arrival-rate"}, "30 iterations were dropped between 2s and 5s"},
+		{"iterations that had no time", &runner{drops: true, executor: "shared-iterations"}, "30 iterations were never begun"},
+		{"not one iteration", &runner{idle: true}, "No script iterations fully finished"},
+		{"all is well", &runner{}, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var told []string
+			conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: tt.r}}, Warn: func(m string) { told = append(told, m) }})
+			if got := strings.Join(told, "; "); len(told) > 1 || !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+				t.Errorf("%s: told %q, want %q", tt.name, told, tt.want)
+			}
+		})
+	}
 }

@@ -117,6 +117,9 @@ func (c *Conductor) hold(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	s.phase, s.begun = Started, time.Now()
+	if past := c.cfg.Past.Begun; !past.IsZero() {
+		s.begun = past
+	}
 	return nil
 }
 
@@ -167,7 +170,11 @@ func (c *Conductor) RunSetup(ctx context.Context) error {
 	defer cancel()
 	var data []byte
 	if c.ready.HasSetup {
-		if data, err = c.cfg.Runners[0].Setup(ctx); err != nil {
+		lead, err := c.crew.lead()
+		if err == nil {
+			data, err = lead.Setup(ctx)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -182,7 +189,11 @@ func (c *Conductor) RunTeardown(ctx context.Context) error {
 		return err
 	}
 	defer cancel()
-	return c.cfg.Runners[0].Teardown(ctx, c.SetupData())
+	lead, err := c.crew.lead()
+	if err != nil {
+		return err
+	}
+	return lead.Teardown(ctx, c.SetupData())
 }
 
 // aside returns the context of a call that somebody asked for from outside. Before the scenarios begin it ends with the
@@ -201,6 +212,15 @@ func (c *Conductor) aside(parent context.Context) (context.Context, func(), erro
 		unhook = context.AfterFunc(run, func() { cancel(context.Cause(run)) })
 	}
 	return ctx, func() { unhook(); cancel(nil) }, nil
+}
+
+// Summary has one runner call handleSummary with data, a JSON document, and returns what it wants written where.
+func (c *Conductor) Summary(ctx context.Context, data []byte) (files map[string][]byte, err error) {
+	err = c.crew.once(ctx, false, func(p Part) (err error) {
+		files, err = p.Summary(ctx, data)
+		return err
+	})
+	return files, err
 }
 
 // Measured returns what all runners measured so far, since when, and what the thresholds said when they were last judged.
@@ -235,6 +255,12 @@ func (c *Conductor) judged(v threshold.Verdicts) {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
 	c.state.verdicts = v
+}
+
+func (c *Conductor) begun() time.Time {
+	c.state.mu.Lock()
+	defer c.state.mu.Unlock()
+	return c.state.begun
 }
 
 // elapsed is how long the run has taken since its setup began, or took.

@@ -25,7 +25,7 @@ func paused() plan.Options { return plan.Options{Paused: plan.Some(true)} }
 func TestAPausedRunStartsNothingUntilItIsResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{options: paused()}
-		c, ended := begin(t, Config{Runners: []run.Runner{r}})
+		c, ended := begin(t, Config{Parts: []Part{{ID: "0", Runner: r}}})
 		time.Sleep(time.Hour)
 		if want := []string{"init"}; !slices.Equal(r.called, want) || c.Phase() != PausedBeforeRun || !c.Paused() {
 			t.Errorf("paused: %v in phase %d", r.called, c.Phase())
@@ -48,7 +48,7 @@ func TestAPausedRunStartsNothingUntilItIsResumed(t *testing.T) {
 
 func TestWhatWasSaidBeforeTheScriptWasReadCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := New(Config{Runners: []run.Runner{&runner{options: paused()}}, Paused: true, Ready: func(run.Ready) error { return nil }})
+		c := New(Config{Parts: []Part{{ID: "0", Runner: &runner{options: paused()}}}, Paused: true, Ready: func(run.Ready) error { return nil }})
 		if !c.Paused() {
 			t.Error("not paused")
 		}
@@ -64,7 +64,7 @@ func TestWhatWasSaidBeforeTheScriptWasReadCounts(t *testing.T) {
 func TestStopEndsAPausedRunWithItsReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{options: paused()}
-		c, ended := begin(t, Config{Runners: []run.Runner{r}})
+		c, ended := begin(t, Config{Parts: []Part{{ID: "0", Runner: r}}})
 		reason := errors.New("enough")
 		c.Stop(reason)
 		if out := <-ended; !errors.Is(out.Err, reason) || !out.Measured || len(r.called) != 1 || c.Phase() != Interrupted {
@@ -76,7 +76,7 @@ func TestStopEndsAPausedRunWithItsReason(t *testing.T) {
 func TestStopEndsARunThatIsStillTornDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{}
-		c, ended := begin(t, Config{Runners: []run.Runner{r}})
+		c, ended := begin(t, Config{Parts: []Part{{ID: "0", Runner: r}}})
 		reason := errors.New("enough")
 		c.Stop(reason)
 		c.Stop(errors.New("again"))
@@ -90,7 +90,7 @@ func TestReplacedSetupDataReachesTheRunAndTeardown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &runner{options: plan.Options{Paused: plan.Some(true), NoSetup: plan.Some(true)}}
 		var shared []string
-		c, ended := begin(t, Config{Runners: []run.Runner{r}, Shared: func(data []byte) { shared = append(shared, string(data)) }})
+		c, ended := begin(t, Config{Parts: []Part{{ID: "0", Runner: r}}, Shared: func(data []byte) { shared = append(shared, string(data)) }})
 		if err := c.RunSetup(t.Context()); err != nil || string(c.SetupData()) != "1" {
 			t.Errorf("after setup: %s, %v", c.SetupData(), err)
 		}
@@ -115,7 +115,7 @@ func TestReplacedSetupDataReachesTheRunAndTeardown(t *testing.T) {
 }
 
 func TestNothingRunsBeforeInitIsOver(t *testing.T) {
-	c := New(Config{Runners: []run.Runner{&runner{}}})
+	c := New(Config{Parts: []Part{{ID: "0", Runner: &runner{}}}})
 	if c.RunSetup(t.Context()) == nil || c.RunTeardown(t.Context()) == nil {
 		t.Error("setup and teardown ran without a script")
 	}

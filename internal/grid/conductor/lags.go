@@ -31,10 +31,13 @@ func (l *lags) note(elapsed time.Duration, snap metric.Snapshot) {
 	l.last = elapsed
 }
 
-// String is one sentence for the user, or "" if nothing was dropped.
-func (l *lags) String() string {
-	if l.dropped == 0 {
+// sentence is for the user; "" if nothing was dropped. rated says whether a rate was asked for, or only numbers of iterations.
+func (l *lags) sentence(rated bool) string {
+	switch {
+	case l.dropped == 0:
 		return ""
+	case !rated:
+		return fmt.Sprintf("%d iterations were never begun, because maxDuration was over; more VUs, more time or a faster target would be needed", l.dropped)
 	}
 	sec := func(d time.Duration) time.Duration { return d.Round(time.Second) }
 	return fmt.Sprintf("the asked rate was not kept up: %d iterations were dropped between %v and %v of the run, most at %v (%d within a second); more VUs (maxVUs) or a faster target would be needed",

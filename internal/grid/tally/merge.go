@@ -1,7 +1,9 @@
 package tally
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"throng/internal/metric"
 	"throng/internal/sketch"
@@ -10,37 +12,27 @@ import (
 // Merge adds snapshots of different runners up. Counters, rates and trends add. The gauges vus and vus_max are each
 // runner's own number of virtual users, so they add too (their min and max then bound the true ones, since the runners'
 // extremes need not fall together); of any other gauge the value seen last counts, with the extremes over all.
-// Series, groups and checks stand in the order of the first part that has them. The parts are not changed.
+// Series, groups and checks stand in the order of the first part that has them. The counts of scenarios add. What is Reserved
+// are numbers of one runner's share, which have no sum: it is left out. The parts are not changed.
 func Merge(parts []metric.Snapshot) metric.Snapshot {
 	if len(parts) == 1 {
-		return parts[0]
+		only := parts[0]
+		only.Reserved = nil
+		return only
 	}
 	var out metric.Snapshot
-	type key struct {
-		role metric.Role
-		id   string
-	}
-	at := map[key]int{}
+	at := map[seriesKey]int{}
 	owned := map[int]bool{} // series whose Trend is already a copy
 	groups, checks := map[string]bool{}, map[string]bool{}
 	for _, p := range parts {
 		out.Seq += p.Seq
 		out.Load = addLoad(out.Load, p.Load)
 		out.Late = mergeLate(out.Late, p.Late)
-		for _, g := range p.Groups {
-			if !groups[g] {
-				groups[g] = true
-				out.Groups = append(out.Groups, g)
-			}
-		}
-		for _, c := range p.Checks {
-			if id := c.ID(); !checks[id] {
-				checks[id] = true
-				out.Checks = append(out.Checks, c)
-			}
-		}
+		out.Scenarios = addCounts(out.Scenarios, p.Scenarios)
+		out.Groups = union(out.Groups, groups, p.Groups, func(g string) string { return g })
+		out.Checks = union(out.Checks, checks, p.Checks, metric.Selector.ID)
 		for _, s := range p.Series {
-			k := key{s.Role, s.ID()}
+			k := seriesKey{s.Role, s.ID()}
 			i, known := at[k]
 			if !known {
 				at[k] = len(out.Series)
@@ -67,13 +59,23 @@ func merge(into *metric.Series, s metric.Series) {
 			into.Trend = s.Trend.Clone()
 		}
 		return
+	case s.Kind != into.Kind: // runners of one script do not differ in this
+		return
 	}
+	addNumbers(into, &s)
+	if s.Trend != nil {
+		if into.Trend == nil {
+			into.Trend = new(sketch.Trend)
+		}
+		into.Trend.Merge(s.Trend)
+	}
+}
+
+// addNumbers adds all of s but its Trend.
+func addNumbers(into, s *metric.Series) {
 	into.Sum += s.Sum
 	into.Trues += s.Trues
 	into.Count += s.Count
-	if s.Trend != nil {
-		into.Trend.Merge(s.Trend)
-	}
 	if s.Kind != metric.Gauge {
 		return
 	}
@@ -97,6 +99,22 @@ func addLoad(a, b metric.Load) metric.Load {
 	}
 }
 
+// addCounts adds b to a, by name; both stand in order of name.
+func addCounts(a, b []metric.ScenarioCount) []metric.ScenarioCount {
+	out := slices.Clone(a)
+	for _, c := range b {
+		i, known := slices.BinarySearchFunc(out, c.Name, func(o metric.ScenarioCount, name string) int { return strings.Compare(o.Name, name) })
+		if !known {
+			out = slices.Insert(out, i, c)
+			continue
+		}
+		out[i].Begun += c.Begun
+		out[i].Due += c.Due
+		out[i].Dropped += c.Dropped
+	}
+	return out
+}
+
 func mergeLate(a, b *metric.Lateness) *metric.Lateness {
 	if a == nil || b == nil {
 		if a == nil {
@@ -105,10 +123,11 @@ func mergeLate(a, b *metric.Lateness) *metric.Lateness {
 		return a
 	}
 	sum := func(x, y *sketch.Trend) *sketch.Trend {
-		out := new(sketch.Trend)
-		for _, t := range slices.DeleteFunc([]*sketch.Trend{x, y}, func(t *sketch.Trend) bool { return t == nil }) {
-			out.Merge(t)
+		if x == nil || y == nil {
+			return cmp.Or(x, y)
 		}
+		out := x.Clone()
+		out.Merge(y)
 		return out
 	}
 	return &metric.Lateness{Start: sum(a.Start, b.Start), FromDue: sum(a.FromDue, b.FromDue), FromSend: sum(a.FromSend, b.FromSend)}

@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -16,12 +17,24 @@ import (
 type Tally struct {
 	mu    sync.Mutex
 	parts map[string]*part
+
+	adding sync.Mutex // guards fold, and is never taken while mu is held
+	fold   fold
 }
 
+// part is what is known of one runner: its newest snapshot, in one form or the other.
 type part struct {
-	heard bool
-	at    time.Time
-	snap  metric.Snapshot
+	heard   bool
+	at      time.Time
+	snap    metric.Snapshot
+	encoded *metric.Encoded
+}
+
+func (p *part) seq() uint64 {
+	if p.encoded != nil {
+		return p.encoded.Seq
+	}
+	return p.snap.Seq
 }
 
 // New returns a Tally that expects nobody.
@@ -41,6 +54,27 @@ func (t *Tally) Expect(since time.Time, runners ...string) {
 // Add takes a snapshot that arrived at now and reports whether it was news. An older one, or the same again, changes
 // nothing but the time at which the runner was last heard. The snapshot must not be changed afterwards.
 func (t *Tally) Add(runner string, snap metric.Snapshot, now time.Time) bool {
+	return t.put(runner, snap.Seq, now, func(p *part) { p.snap, p.encoded = snap, nil })
+}
+
+// AddEncoded is Add for an encoded snapshot, which must not be changed afterwards either. It costs less: adding snapshots up
+// does not decode them. Data that is no snapshot is an error, and changes nothing.
+func (t *Tally) AddEncoded(runner string, data []byte, now time.Time) (news bool, err error) {
+	t.mu.Lock()
+	var last *metric.Encoded
+	if p := t.parts[runner]; p != nil {
+		last = p.encoded
+	}
+	t.mu.Unlock()
+	e, err := metric.Read(data, last)
+	if err != nil {
+		return false, fmt.Errorf("read the snapshot of %s: %w", runner, err)
+	}
+	return t.put(runner, e.Seq, now, func(p *part) { p.snap, p.encoded = metric.Snapshot{}, e }), nil
+}
+
+// put lets set change the runner's part, unless it knows a newer one.
+func (t *Tally) put(runner string, seq uint64, now time.Time, set func(*part)) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.parts[runner]
@@ -51,10 +85,11 @@ func (t *Tally) Add(runner string, snap metric.Snapshot, now time.Time) bool {
 	if now.After(p.at) {
 		p.at = now
 	}
-	if p.heard && snap.Seq <= p.snap.Seq {
+	if p.heard && seq <= p.seq() {
 		return false
 	}
-	p.heard, p.snap = true, snap
+	p.heard = true
+	set(p)
 	return true
 }
 
@@ -92,16 +127,49 @@ func (t *Tally) Snapshots() map[string]metric.Snapshot {
 	defer t.mu.Unlock()
 	out := make(map[string]metric.Snapshot, len(t.parts))
 	for id, p := range t.parts {
-		if p.heard {
+		switch {
+		case p.encoded != nil:
+			out[id] = p.encoded.Snapshot()
+		case p.heard:
 			out[id] = p.snap
 		}
 	}
 	return out
 }
 
+// Encoded returns the newest snapshot of every runner whose last came encoded, by id, as it came: to be passed on.
+func (t *Tally) Encoded() map[string]*metric.Encoded {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make(map[string]*metric.Encoded, len(t.parts))
+	for id, p := range t.parts {
+		if p.encoded != nil {
+			out[id] = p.encoded
+		}
+	}
+	return out
+}
+
+// heard is how many runners have reported.
+func (t *Tally) heard() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, p := range t.parts {
+		if p.heard {
+			n++
+		}
+	}
+	return n
+}
+
 // Total adds up the newest snapshot of every runner; its Seq is the sum of theirs, so it grows with every Add that was
 // news.
 func (t *Tally) Total() metric.Snapshot {
+	if encoded := t.Encoded(); len(encoded) > 0 && len(encoded) == t.heard() {
+		t.adding.Lock()
+		defer t.adding.Unlock()
+		return t.fold.total(encoded)
+	}
 	snaps := t.Snapshots()
 	parts := make([]metric.Snapshot, 0, len(snaps))
 	for _, id := range slices.Sorted(maps.Keys(snaps)) { // floats do not add up the same in every order

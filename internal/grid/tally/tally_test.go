@@ -187,3 +187,26 @@ func TestWhoIsSilentIsMissing(t *testing.T) {
 		t.Errorf("total has Seq %d", got)
 	}
 }
+
+func TestScenariosAddUpByNameAndReservationsDoNot(t *testing.T) {
+	a := metric.Snapshot{
+		Scenarios: []metric.ScenarioCount{{Name: "a", Begun: 1, Due: 2, Dropped: 1}, {Name: "c", Begun: 5, Due: 5}},
+		Reserved:  map[string]int64{"a": 10, "c": 20},
+	}
+	b := metric.Snapshot{
+		Scenarios: []metric.ScenarioCount{{Name: "b", Begun: 3, Due: 3}, {Name: "c", Begun: 7, Due: 9, Dropped: 1}},
+		Reserved:  map[string]int64{"b": 10, "c": 20},
+	}
+	want := []metric.ScenarioCount{{Name: "a", Begun: 1, Due: 2, Dropped: 1}, {Name: "b", Begun: 3, Due: 3}, {Name: "c", Begun: 12, Due: 14, Dropped: 1}}
+	for _, parts := range [][]metric.Snapshot{{a, b}, {b, a}, {{}, a, b}} {
+		if got := tally.Merge(parts); !slices.Equal(got.Scenarios, want) || got.Reserved != nil {
+			t.Errorf("%+v, reserved %v", got.Scenarios, got.Reserved)
+		}
+	}
+	if got := tally.Merge([]metric.Snapshot{a}); !slices.Equal(got.Scenarios, a.Scenarios) || got.Reserved != nil || a.Reserved == nil {
+		t.Errorf("one alone: %+v, reserved %v", got.Scenarios, got.Reserved)
+	}
+	if a.Scenarios[1].Begun != 5 || b.Scenarios[1].Begun != 7 {
+		t.Error("a part was changed")
+	}
+}

@@ -6,8 +6,11 @@ import (
 	"sync"
 	"time"
 
+	"throng/internal/metric"
 	"throng/internal/pace"
+	"throng/internal/plan"
 	"throng/internal/run"
+	"throng/internal/segment"
 )
 
 const (
@@ -28,16 +31,19 @@ const (
 // drops what nobody can take.
 type arrivals struct {
 	*base
-	curve    pace.Curve
+	schedule pace.Curve // when what is due
 	regular  time.Duration
 	pre, max int64
+	missed   int64 // arrivals below this one were due before this life of the share
 	wg       sync.WaitGroup
 
 	mu       sync.Mutex    // held for a few instructions, never over a callback
+	curve    pace.Curve    // when what is given out: the schedule, or a way to catch up with it
+	late     bool          // it is a way to catch up
 	planned  time.Duration // when this dispatch should have been: from there, not from now, so that lateness does not add up
 	ahead    int64         // index of the first arrival that is neither taken nor dropped
 	due      time.Duration
-	more     bool          // due is when ahead is due; false after the last one
+	more     bool          // due is when ahead is given out; false after the last one
 	watched  int64         // arrivals below this one will be dropped
 	patience time.Duration // at this instant, if nobody takes them before
 	idle     parked        // VUs that wait
@@ -50,16 +56,50 @@ type arrivals struct {
 // seat is where one VU waits for work. Its channel has room for one, so handing over never blocks.
 type seat struct{ wake chan time.Duration }
 
-func newArrivals(b *base, curve pace.Curve, regular time.Duration) *arrivals {
+func newArrivals(b *base, curve pace.Curve, regular time.Duration) (*arrivals, error) {
+	numbers, err := arrivalsOf(b.scenario, b.tuple)
+	if err != nil {
+		return nil, fmt.Errorf("share the arrivals of %s: %w", b.scenario.Name, err)
+	}
+	a := &arrivals{base: b, regular: regular}
+	a.pre, a.max = vusOf(b.scenario, b.tuple)
+	b.most, b.tuple = a.max, numbers
 	if !b.tuple.IsWhole() {
 		curve = pace.Shared{Curve: curve, Share: b.tuple}
 	}
-	a := &arrivals{
-		base: b, curve: curve, regular: regular,
-		pre: b.tuple.Scale(b.scenario.PreAllocatedVUs), max: b.tuple.Scale(b.scenario.MaxVUs),
+	a.schedule, a.curve = curve, curve
+	// No former life can have begun what was not due yet, so nothing needs to be known of it. Iterations get the numbers from
+	// here on too: one for each that is begun, so that none is used that a former life may have used.
+	if b.from.Skip > 0 {
+		a.missed = curve.Due(b.from.Skip)
 	}
-	a.due, a.more = curve.At(0)
-	return a
+	b.startAt(a.missed)
+	if b.from.Exact {
+		b.startAt(min(b.from.Used, curve.Count()))
+		a.late = b.first < a.missed
+	}
+	if a.late {
+		a.curve = pace.CatchUp{Curve: curve, First: b.first, Missed: a.missed}
+	}
+	a.ahead = b.first
+	a.due, a.more = a.curve.At(a.ahead)
+	return a, nil
+}
+
+// arrivalsOf returns the tuple that arrivals are dealt out by. Between the cuts of a share they go by VUs: who has no VU has no
+// arrivals either. k6 goes by the lengths of its segments, and what falls to one without a VU never begins.
+func arrivalsOf(s *plan.Scenario, tuple *segment.Tuple) (*segment.Tuple, error) {
+	return tuple.ResegmentCuts(s.MaxVUs)
+}
+
+// vusOf returns how many of our VUs are made before arrivals begin, and how many there may be. Who may have one in a share has
+// one from the start: making the first takes time, and meanwhile arrivals would be dropped that others could have begun.
+func vusOf(s *plan.Scenario, tuple *segment.Tuple) (pre, most int64) {
+	pre, most = tuple.Scale(s.PreAllocatedVUs), tuple.Scale(s.MaxVUs)
+	if pre == 0 && most > 0 && s.PreAllocatedVUs > 0 && tuple.IsCut() {
+		pre = 1
+	}
+	return pre, most
 }
 
 // Run implements Executor.
@@ -67,53 +107,95 @@ func (a *arrivals) Run(ctx context.Context) error {
 	inner, cut := context.WithCancel(ctx)
 	defer cut()
 	start := a.begin()
-	a.vus = a.pre
-	a.wg.Go(func() {
-		for range a.pre {
-			vu, err := a.env.GetPlanned(inner)
-			if err != nil {
-				a.fail(inner, err)
-				return
-			}
-			a.wg.Go(func() { a.use(inner, vu, func() { a.work(start, vu) }) })
-		}
-	})
+	if !a.nothing(a.regular) {
+		a.run(ctx, inner, start)
+	}
+	cut()
+	a.wg.Wait()
+	a.dropRest(ctx)
+	return a.end(ctx)
+}
+
+// run gives out arrivals until the schedule is over, and returns once the VUs are back or have had their time; inner is to be
+// cut then.
+func (a *arrivals) run(ctx, inner context.Context, start time.Time) {
+	getting, enough := context.WithCancel(inner)
+	defer enough()
+	making, unhook := a.untilYield(inner)
+	defer unhook()
+	a.man(inner, getting, start)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
-		next, over := a.dispatch(inner, time.Since(start))
-		if over {
+	for over := false; !over; {
+		var next time.Duration
+		if next, over = a.dispatch(inner, making, time.Since(start)); over {
 			break
 		}
 		timer.Reset(next - time.Since(start))
 		select {
 		case <-timer.C:
-			continue
+		case <-a.yielded.Done():
+			over = true
 		case <-ctx.Done():
+			over = true
 		}
-		break
 	}
 	a.close()
+	enough()
 	quiet := make(chan struct{})
 	go func() { a.wg.Wait(); close(quiet) }()
+	grace := timer.C
 	timer.Reset(a.scenario.GracefulStop)
+	if a.hasYielded() {
+		grace = nil
+	}
 	select {
 	case <-quiet:
-	case <-timer.C:
+	case <-grace:
 	case <-ctx.Done():
 	}
-	cut()
-	<-quiet
-	return a.end(ctx)
+}
+
+// man sets the VUs to work that were made ready before.
+func (a *arrivals) man(inner, getting context.Context, start time.Time) {
+	a.mu.Lock()
+	a.vus = a.pre
+	a.mu.Unlock()
+	a.wg.Go(func() {
+		for range a.pre {
+			vu, err := a.env.GetPlanned(getting)
+			if err != nil {
+				a.fail(getting, err)
+				return
+			}
+			a.wg.Go(func() { a.use(inner, vu, func() { a.work(start, vu) }) })
+		}
+	})
+}
+
+// dropRest drops what a life that was late had no time for; without one there is nothing left at the end.
+func (a *arrivals) dropRest(ctx context.Context) {
+	a.mu.Lock()
+	left := a.schedule.Count() - a.ahead
+	if left > 0 && a.from.Exact && ctx.Err() == nil && !a.hasYielded() {
+		a.ahead += left
+	} else {
+		left = 0
+	}
+	a.mu.Unlock()
+	if left > 0 {
+		a.drop(left)
+	}
 }
 
 // dispatch deals with all that is due at now and returns when it must be called again.
-func (a *arrivals) dispatch(ctx context.Context, now time.Duration) (next time.Duration, over bool) {
+// A VU that it makes lives in ctx, and is made in making.
+func (a *arrivals) dispatch(ctx, making context.Context, now time.Duration) (next time.Duration, over bool) {
 	a.mu.Lock()
 	for a.more && a.due <= now && a.idle.len() > 0 {
 		a.idle.pop().wake <- a.take()
 	}
-	dropped := a.drop(now)
+	dropped := a.giveUp(now)
 	// One more VU is made each time work was dropped, and only if none is being made yet.
 	make1, warn := false, false
 	if dropped > 0 && !a.making {
@@ -137,21 +219,21 @@ func (a *arrivals) dispatch(ctx context.Context, now time.Duration) (next time.D
 	a.mu.Unlock()
 
 	if dropped > 0 {
-		a.env.Dropped(dropped, a.scenario)
+		a.drop(dropped)
 	}
 	if warn {
 		a.log.Warn(insufficient(vus))
 	}
 	if make1 {
-		a.wg.Go(func() { a.grow(ctx) })
+		a.wg.Go(func() { a.grow(ctx, making) })
 	}
 	return next, over
 }
 
-// drop gives up what no VU was free for since it was noticed, handOver ago, and starts to watch what has become due since.
+// giveUp gives up what no VU was free for since it was noticed, handOver ago, and starts to watch what has become due since.
 // It counts from the noticing because a dispatcher that was itself late must not blame the VUs: all may be on the point of
 // taking the next one. The caller holds mu and has handed work to all parked VUs.
-func (a *arrivals) drop(now time.Duration) (dropped int64) {
+func (a *arrivals) giveUp(now time.Duration) (dropped int64) {
 	if !a.more || a.due > now {
 		return 0
 	}
@@ -174,19 +256,25 @@ func insufficient(vus int64) string {
 // take gives out the next arrival. The caller holds mu and has seen that there is one.
 func (a *arrivals) take() time.Duration {
 	due := a.due
+	if a.late {
+		due, _ = a.schedule.At(a.ahead)
+	}
 	a.ahead++
+	if a.late && a.ahead-a.missed >= (a.ahead-a.first+1)/2 {
+		a.curve, a.late = a.schedule, false
+	}
 	a.due, a.more = a.curve.At(a.ahead)
 	return due
 }
 
 // grow makes one more VU and lets it work.
-func (a *arrivals) grow(ctx context.Context) {
-	vu, err := a.env.InitUnplanned(ctx)
+func (a *arrivals) grow(ctx, making context.Context) {
+	vu, err := a.env.InitUnplanned(making)
 	a.mu.Lock()
 	a.making = false
 	a.mu.Unlock()
 	if err != nil {
-		a.fail(ctx, err)
+		a.fail(making, err)
 		return
 	}
 	a.use(ctx, vu, func() { a.work(a.Started(), vu) })
@@ -241,6 +329,37 @@ func (a *arrivals) close() {
 	}
 }
 
+// Reserve implements Executor.
+func (a *arrivals) Reserve(now time.Time) int64 {
+	if a.over() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.ahead
+	}
+	l := &a.ledger
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	elapsed := a.elapsed()
+	if a.phase.Load() == waiting && !a.from.At.IsZero() {
+		elapsed = max(0, now.Sub(a.from.At))
+	}
+	return l.reserve(a.schedule.Due(elapsed+foresight), 0)
+}
+
+// Count implements Executor.
+func (a *arrivals) Count() metric.ScenarioCount {
+	c := a.base.Count()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.closed && a.hasYielded():
+		c.Due = a.ahead - a.first
+	case a.phase.Load() != waiting:
+		c.Due = max(a.first, a.schedule.Due(min(a.elapsed(), a.regular))) - a.first
+	}
+	return c
+}
+
 // Done implements Executor.
 func (a *arrivals) Done() float64 { return a.share(a.regular) }
 
@@ -250,7 +369,7 @@ func (a *arrivals) Progress() run.Progress {
 	vus := a.vus
 	a.mu.Unlock()
 	rate := a.curve.Rate(min(a.elapsed(), a.regular)) * a.tuple.Segment().Share()
-	return a.progress(a.Done(), vusOf(a.active.Load(), vus, a.max), a.spent(a.regular), fmt.Sprintf("%.2f iters/s", rate))
+	return a.progress(a.Done(), vusText(a.active.Load(), vus, a.max), a.spent(a.regular), run.Column{Layout: "%r iters/s", Numbers: []float64{rate}})
 }
 
 // parked is a ring of VUs, first in first out: as in k6, work goes round all of them.

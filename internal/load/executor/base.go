@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
 	"throng/internal/segment"
@@ -22,26 +24,107 @@ const (
 	interrupted // the whole run was cut short
 )
 
+// endless is the total of a scenario whose iterations are not numbered.
+const endless = math.MaxInt64
+
 // base is what all executors have in common.
 type base struct {
 	scenario *plan.Scenario
-	tuple    *segment.Tuple
+	tuple    *segment.Tuple // numbers the iterations
+	first    int64          // number of the first iteration in this life of the share
+	total    int64          // of iterations, former lives included
+	gate     *gate          // nil: nothing is held back
 	env      Env
 	log      *slog.Logger
+	from     Start
+	most     int64           // VUs that there may be
+	yielded  context.Context // ended by Yield
+	yield    context.CancelFunc
+	allowed  chan struct{} // closed by the first Allow
+	allowing sync.Once
+	ledger   ledger
 
-	phase  atomic.Int32
-	start  atomic.Pointer[time.Time]
-	ended  atomic.Int64 // nanoseconds after start, once Run has returned
-	begun  atomic.Int64 // iterations that began
-	active atomic.Int64 // VUs that are active
-	failed atomic.Pointer[error]
+	phase   atomic.Int32
+	start   atomic.Pointer[time.Time]
+	ended   atomic.Int64 // nanoseconds after start, once Run has returned
+	active  atomic.Int64 // VUs that are active
+	dropped atomic.Int64
+	failed  atomic.Pointer[error]
+
+	_     [64]byte     // every VU writes to begun, and reads what stands above: keep them on cache lines of their own
+	begun atomic.Int64 // the next iteration's number
+}
+
+func newBase(s *plan.Scenario, tuple *segment.Tuple, from Start, env Env, log *slog.Logger) *base {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	b := &base{
+		scenario: s, tuple: tuple, total: endless, from: from, env: env, allowed: make(chan struct{}),
+		log: log.With("executor", s.Executor, "scenario", s.Name),
+	}
+	b.yielded, b.yield = context.WithCancel(context.Background())
+	b.startAt(from.Used)
+	return b
+}
+
+// startAt makes n the number of the first iteration.
+func (b *base) startAt(n int64) {
+	b.first = n
+	b.begun.Store(n)
+}
+
+// bound says that the scenario has total iterations, former lives included. Those that a former life may have begun before it
+// are not begun again.
+func (b *base) bound(total int64) {
+	b.total = total
+	b.startAt(min(b.first, total))
+	if b.from.Guarded {
+		b.gate = newGate(&b.begun, total, b.env.Urgent)
+	}
 }
 
 func (b *base) begin() time.Time {
-	now := time.Now()
-	b.start.Store(&now)
+	at := b.from.At
+	if at.IsZero() {
+		at = time.Now()
+	}
+	b.start.Store(&at)
 	b.phase.Store(running)
-	return now
+	return at
+}
+
+// nothing reports, once Run has begun, that no iteration is to begin: the schedule of that length was over when the run was
+// told to begin, or the scenario has yielded.
+func (b *base) nothing(regular time.Duration) bool {
+	return b.from.Skip > 0 && b.from.Skip >= regular || b.hasYielded()
+}
+
+// admitted waits, where numbers must be known to a second host, until the first are; from then on what is reserved of a scenario without
+// an end lasts. False when the run ends before.
+func (b *base) admitted(ctx context.Context) bool {
+	if !b.from.Guarded || b.gate != nil {
+		return true
+	}
+	select {
+	case <-b.allowed:
+		return true
+	case <-b.yielded.Done():
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// Yield implements Executor.
+func (b *base) Yield() { b.yield() }
+
+func (b *base) hasYielded() bool { return b.yielded.Err() != nil }
+
+// untilYield returns a context that ends with ctx, and as soon as no VU is needed any more because the scenario has yielded.
+func (b *base) untilYield(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(b.yielded, cancel)
+	return ctx, func() { unhook(); cancel() }
 }
 
 // end closes a run: it must have the ctx that Run was given, to tell an end from an interruption.
@@ -56,6 +139,12 @@ func (b *base) end(ctx context.Context) error {
 		return *err
 	}
 	return nil
+}
+
+// over reports whether no iteration begins any more and none is under way.
+func (b *base) over() bool {
+	phase := b.phase.Load()
+	return phase >= done || phase == waiting && b.hasYielded()
 }
 
 // Started implements Executor.
@@ -86,9 +175,32 @@ func (b *base) share(whole time.Duration) float64 {
 }
 
 // next numbers an iteration that is about to begin.
-func (b *base) next() Iteration {
-	n := b.begun.Add(1) - 1
-	return Iteration{InInstance: n, InTest: b.tuple.Global(n)}
+func (b *base) next() Iteration { return b.numbered(b.begun.Add(1) - 1) }
+
+func (b *base) numbered(n int64) Iteration {
+	return Iteration{InInstance: n - b.first, InTest: b.tuple.Global(n)}
+}
+
+// take is next for a scenario that has an end; false when there is nothing left, or nothing begins any more.
+func (b *base) take() (Iteration, bool) {
+	if b.gate == nil {
+		n := b.begun.Add(1) - 1
+		return b.numbered(n), n < b.total
+	}
+	n, ok := b.gate.take()
+	return b.numbered(n), ok
+}
+
+// Count implements Executor.
+func (b *base) Count() metric.ScenarioCount {
+	n := min(b.begun.Load(), b.total) - b.first
+	return metric.ScenarioCount{Name: b.scenario.Name, Begun: n, Due: n, Dropped: b.dropped.Load()}
+}
+
+// drop tells of n iterations that were due and will never begin.
+func (b *base) drop(n int64) {
+	b.dropped.Add(n)
+	b.env.Dropped(n, b.scenario)
 }
 
 // fail keeps the first error; one that only says that the run is over is none.
@@ -96,74 +208,6 @@ func (b *base) fail(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 		b.failed.CompareAndSwap(nil, &err)
 	}
-}
-
-func (b *base) progress(share float64, right ...string) run.Progress {
-	phase := b.phase.Load()
-	return run.Progress{
-		Scenario: b.scenario.Name, Executor: b.scenario.Executor,
-		State: [...]string{"•", " ", "↓", "✓", "✗"}[phase],
-		Done:  share, Started: phase >= running, Ended: phase >= done,
-		Right: right,
-	}
-}
-
-// crew is the fixed set of VUs of an executor in which every VU does the same until time is up.
-type crew struct {
-	*base
-	vus     int64
-	regular time.Duration // iterations may begin until then
-	stop    atomic.Bool
-	members []member
-}
-
-// member counts what one VU completed. Only its VU writes it, so it has a cache line to itself.
-type member struct {
-	completed atomic.Int64
-	_         [56]byte
-}
-
-// run gives every VU to loop in a goroutine of its own, and returns when all are back: loop must end soon after stop is
-// true or an iteration was cut off.
-func (c *crew) run(ctx context.Context, loop func(m *member, vu VU)) error {
-	c.begin()
-	inner, cut := context.WithCancel(ctx)
-	defer cut()
-	over := time.NewTimer(c.regular)
-	defer over.Stop()
-
-	quiet := make(chan struct{})
-	go func() {
-		defer close(quiet)
-		var wg sync.WaitGroup
-		defer wg.Wait()
-		for i := range c.members {
-			vu, err := c.env.GetPlanned(inner)
-			if err != nil {
-				c.fail(inner, err)
-				return
-			}
-			wg.Go(func() { c.use(inner, vu, func() { loop(&c.members[i], vu) }) })
-		}
-	}()
-
-	select {
-	case <-quiet:
-	case <-ctx.Done():
-	case <-over.C:
-		c.stop.Store(true)
-		c.phase.Store(stopping)
-		over.Reset(c.scenario.GracefulStop)
-		select {
-		case <-quiet:
-		case <-ctx.Done():
-		case <-over.C:
-		}
-	}
-	c.stop.Store(true)
-	cut()
-	<-quiet
-	return c.end(ctx)
 }
 
 // use activates a VU for the duration of work and gives it back.
@@ -189,16 +233,12 @@ func (b *base) activate(delta int64) {
 	b.env.VUActive(delta)
 }
 
-func (c *crew) completed() (n int64) {
-	for i := range c.members {
-		n += c.members[i].completed.Load()
-	}
-	return n
-}
-
-// drop reports what of total never began, unless the whole run was cut short.
-func (c *crew) drop(ctx context.Context, total int64) {
-	if left := total - min(total, c.begun.Load()); left > 0 && ctx.Err() == nil {
-		c.env.Dropped(left, c.scenario)
+func (b *base) progress(share float64, right ...run.Column) run.Progress {
+	phase := b.phase.Load()
+	return run.Progress{
+		Scenario: b.scenario.Name, Executor: b.scenario.Executor,
+		State: [...]string{"•", " ", "↓", "✓", "✗"}[phase],
+		Done:  share, Started: phase >= running, Ended: phase >= done,
+		Right: right,
 	}
 }

@@ -20,6 +20,7 @@ func (i idler) InitUnplanned(context.Context) (VU, error) { return i, nil }
 func (idler) Return(VU)                                   {}
 func (idler) Dropped(int64, *plan.Scenario)               {}
 func (idler) VUActive(int64)                              {}
+func (idler) Urgent()                                     {}
 
 // BenchmarkLoop is what one iteration of a looping VU costs.
 func BenchmarkLoop(b *testing.B) {

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"fmt"
 
 	"throng/internal/run"
 )
@@ -10,10 +9,7 @@ import (
 // constantVUs keeps a number of VUs looping for a duration.
 type constantVUs struct{ crew }
 
-func newConstantVUs(b *base) *constantVUs {
-	vus := b.tuple.Scale(b.scenario.VUs)
-	return &constantVUs{crew{base: b, vus: vus, regular: b.scenario.Duration, members: make([]member, vus)}}
-}
+func newConstantVUs(b *base) *constantVUs { return &constantVUs{newCrew(b, b.scenario.Duration)} }
 
 // Run implements Executor.
 func (e *constantVUs) Run(ctx context.Context) error {
@@ -28,5 +24,5 @@ func (e *constantVUs) Done() float64 { return e.share(e.regular) }
 
 // Progress implements Executor.
 func (e *constantVUs) Progress() run.Progress {
-	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular))
+	return e.progress(e.Done(), vusColumn(e.vus), e.spent(e.regular))
 }

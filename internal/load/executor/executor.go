@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
 	"throng/internal/segment"
@@ -40,13 +41,40 @@ type Env interface {
 	Dropped(n int64, s *plan.Scenario)
 	// VUActive changes the number of VUs that are active. A VU between two arrivals is not.
 	VUActive(delta int64)
+	// Urgent is called when Reserve should be called soon. It does not wait.
+	Urgent()
+}
+
+// Start says where in its schedule a scenario begins. The zero value is the usual beginning, at the call of Run.
+type Start struct {
+	At time.Time // when the scenario's clock shows zero; the zero time: at the call of Run
+	// Skip is how much of the schedule was over when the run was told to begin. What was due within it is neither begun nor
+	// dropped.
+	Skip time.Duration
+	// Used says that the iterations with lower numbers may have begun in a former life of the share; Exact, that they have, and no
+	// other: then arrival rates begin late what was due since.
+	Used  int64
+	Exact bool
+	// Guarded lets nothing begin before Allow was called, and of scenarios whose iterations have an end only what it has allowed;
+	// arrivals need not wait, since others know by the time which may have begun.
+	Guarded bool
 }
 
 // Executor runs one scenario.
 type Executor interface {
-	// Run begins now and returns when all VUs are back. The end of ctx cuts off running iterations. An error is a VU's that
-	// could not be had or activated.
+	// Run begins at Start.At, which has come, and returns when all VUs are back. The end of ctx cuts off running iterations. An
+	// error is a VU's that could not be had or activated.
 	Run(ctx context.Context) error
+	// Yield lets no iteration begin any more, now or later: Run returns when those that run have ended. It does not wait.
+	Yield()
+	// Reserve returns the number below which iterations may have begun until it is called again; it never falls. Once Run has
+	// returned, and after Yield without Run, it is the number of the first that did not begin; of an arrival rate, which
+	// leaves out the numbers of what it has dropped, that of the first that was not due.
+	Reserve(now time.Time) int64
+	// Allow lets iterations begin that have a number below n, which Reserve has returned. It counts where Start.Guarded is set.
+	Allow(n int64)
+	// Count says what began, and what should have.
+	Count() metric.ScenarioCount
 	// Progress says how far the scenario is, in words.
 	Progress() run.Progress
 	// Done returns the finished share, 0 to 1: what scripts read as scenario.progress.
@@ -56,24 +84,21 @@ type Executor interface {
 }
 
 // New returns the executor of a scenario that HasWork. It starts nothing.
-func New(s *plan.Scenario, tuple *segment.Tuple, env Env, log *slog.Logger) (Executor, error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	b := &base{scenario: s, tuple: tuple, env: env, log: log.With("executor", s.Executor, "scenario", s.Name)}
+func New(s *plan.Scenario, tuple *segment.Tuple, from Start, env Env, log *slog.Logger) (Executor, error) {
+	b := newBase(s, tuple, from, env, log)
 	switch s.Executor {
 	case plan.SharedIterations:
 		return newSharedIterations(b)
 	case plan.PerVUIterations:
-		return newPerVUIterations(b), nil
+		return newPerVUIterations(b)
 	case plan.ConstantVUs:
 		return newConstantVUs(b), nil
 	case plan.RampingVUs:
 		return newRampingVUs(b), nil
 	case plan.ConstantArrivalRate:
-		return newConstantArrivalRate(b), nil
+		return newConstantArrivalRate(b)
 	case plan.RampingArrivalRate:
-		return newRampingArrivalRate(b), nil
+		return newRampingArrivalRate(b)
 	case plan.ExternallyControlled:
 		return newExternallyControlled(b), nil
 	}

@@ -236,15 +236,15 @@ func TestALateDispatcherDoesNotBlameTheVUs(t *testing.T) {
 		for range 10 {
 			a.idle.push(seat{make(chan time.Duration, 1)})
 		}
-		a.dispatch(t.Context(), 50*ms)
+		a.dispatch(t.Context(), t.Context(), 50*ms)
 		if a.ahead != 10 || l.dropped != 0 {
 			t.Errorf("%d handed out, %d dropped", a.ahead, l.dropped)
 		}
-		a.dispatch(t.Context(), 51*ms)
+		a.dispatch(t.Context(), t.Context(), 51*ms)
 		if l.dropped != 0 {
 			t.Errorf("%d dropped before the VUs had time", l.dropped)
 		}
-		a.dispatch(t.Context(), 52*ms)
+		a.dispatch(t.Context(), t.Context(), 52*ms)
 		if l.dropped != 41 {
 			t.Errorf("%d dropped, want the 41 that nobody took", l.dropped)
 		}

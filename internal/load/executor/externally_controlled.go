@@ -37,8 +37,9 @@ type slot struct {
 }
 
 func newExternallyControlled(b *base) *ExternallyControlled {
+	b.most = b.tuple.Scale(b.scenario.MaxVUs)
 	return &ExternallyControlled{
-		base: b, changed: make(chan struct{}, 1),
+		base: b, changed: make(chan struct{}, 1), spent: b.from.Skip,
 		control: Control{VUs: b.scenario.VUs, MaxVUs: b.scenario.MaxVUs},
 	}
 }
@@ -91,13 +92,18 @@ func (e *ExternallyControlled) clock(set bool) (time.Duration, Control) {
 // Run implements Executor.
 func (e *ExternallyControlled) Run(ctx context.Context) error {
 	e.begin()
+	if e.hasYielded() || e.scenario.Duration > 0 && e.nothing(e.scenario.Duration) || !e.admitted(ctx) {
+		return e.end(ctx)
+	}
 	inner, cut := context.WithCancel(ctx)
 	defer cut()
 	var wg sync.WaitGroup
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	getting, enough := e.untilYield(inner)
+	defer enough()
 	for range e.tuple.Scale(e.scenario.MaxVUs) {
-		if !e.add(inner, e.env.GetPlanned) {
+		if !e.add(getting, e.env.GetPlanned) {
 			break
 		}
 	}
@@ -106,7 +112,7 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 		if e.scenario.Duration > 0 && spent >= e.scenario.Duration {
 			break
 		}
-		e.apply(inner, c, &wg)
+		e.apply(inner, getting, c, &wg)
 		var over <-chan time.Time
 		if e.scenario.Duration > 0 && !c.Paused {
 			timer.Reset(e.scenario.Duration - spent)
@@ -117,6 +123,7 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 			continue
 		case <-e.changed:
 			continue
+		case <-e.yielded.Done():
 		case <-ctx.Done():
 		}
 		break
@@ -128,7 +135,8 @@ func (e *ExternallyControlled) Run(ctx context.Context) error {
 	return e.end(ctx)
 }
 
-// finish lets running iterations end within the graceful stop, which k6 leaves at 0 for this executor.
+// finish lets running iterations end within the graceful stop, which k6 leaves at 0 for this executor; after Yield it lets
+// them end.
 func (e *ExternallyControlled) finish(ctx context.Context, cut func(), wg *sync.WaitGroup) {
 	e.phase.Store(stopping)
 	for _, s := range e.slots {
@@ -138,7 +146,13 @@ func (e *ExternallyControlled) finish(ctx context.Context, cut func(), wg *sync.
 	}
 	quiet := make(chan struct{})
 	go func() { wg.Wait(); close(quiet) }()
-	if e.scenario.GracefulStop > 0 {
+	switch {
+	case e.hasYielded():
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+		}
+	case e.scenario.GracefulStop > 0:
 		grace := time.NewTimer(e.scenario.GracefulStop)
 		defer grace.Stop()
 		select {
@@ -162,10 +176,12 @@ func (e *ExternallyControlled) add(ctx context.Context, get func(context.Context
 }
 
 // apply makes it so: VUs that are too many are cut off, as in k6; those that are paused finish their iteration first.
-func (e *ExternallyControlled) apply(ctx context.Context, c Control, wg *sync.WaitGroup) {
-	for int64(len(e.slots)) < e.tuple.Scale(c.MaxVUs) && ctx.Err() == nil {
-		if !e.add(ctx, e.env.InitUnplanned) {
-			e.log.Error("more VUs could not be initialized")
+func (e *ExternallyControlled) apply(ctx, getting context.Context, c Control, wg *sync.WaitGroup) {
+	for int64(len(e.slots)) < e.tuple.Scale(c.MaxVUs) && getting.Err() == nil {
+		if !e.add(getting, e.env.InitUnplanned) {
+			if getting.Err() == nil {
+				e.log.Error("more VUs could not be initialized")
+			}
 			break
 		}
 	}
@@ -218,5 +234,5 @@ func (e *ExternallyControlled) Progress() run.Progress {
 		}
 	}
 	most := e.tuple.Scale(c.MaxVUs)
-	return e.progress(e.Done(), vusOf(e.active.Load(), most, most), text)
+	return e.progress(e.Done(), vusText(e.active.Load(), most, most), run.Text(text))
 }

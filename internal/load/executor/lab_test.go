@@ -16,9 +16,11 @@ type lab struct {
 	iterate func(vu *labVU, it Iteration)
 	initial time.Duration // how long it takes to make an unplanned VU
 	free    chan *labVU
+	urgent  chan struct{} // what Urgent writes to; nil: nobody listens
 
 	mu        sync.Mutex
 	made      int
+	activated int // how often VUs were activated
 	active    int64
 	dropped   int64
 	begun     []begun
@@ -57,11 +59,15 @@ func (l *lab) GetPlanned(ctx context.Context) (VU, error) {
 }
 
 func (l *lab) InitUnplanned(ctx context.Context) (VU, error) {
-	time.Sleep(l.initial)
+	select {
+	case <-time.After(l.initial):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.made++
-	return &labVU{lab: l, id: l.made, start: time.Now()}, ctx.Err()
+	return &labVU{lab: l, id: l.made, start: time.Now()}, nil
 }
 
 func (l *lab) Return(vu VU) { l.free <- vu.(*labVU) }
@@ -78,8 +84,18 @@ func (l *lab) VUActive(d int64) {
 	l.mu.Unlock()
 }
 
+func (l *lab) Urgent() {
+	select {
+	case l.urgent <- struct{}{}:
+	default:
+	}
+}
+
 func (v *labVU) Activate(ctx context.Context, _ *plan.Scenario) error {
 	v.ctx = ctx
+	v.lab.mu.Lock()
+	v.lab.activated++
+	v.lab.mu.Unlock()
 	return nil
 }
 
@@ -126,7 +142,7 @@ func (l *lab) starts() (at []time.Duration) {
 
 func mustNew(t testing.TB, s plan.Scenario, tu *segment.Tuple, env Env) Executor {
 	t.Helper()
-	e, err := New(&s, tu, env, nil)
+	e, err := New(&s, tu, Start{}, env, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ type rampingVUs struct {
 	*base
 	orders []order
 	length time.Duration
-	most   int64
 }
 
 // order is what must be so from an instant on: VUs with an index below loop are looping, those from busy on are cut off.
@@ -57,53 +56,99 @@ func orders(raw []count, reserve []Step, length time.Duration) (all []order) {
 // Run implements Executor.
 func (e *rampingVUs) Run(ctx context.Context) error {
 	start := e.begin()
+	if e.nothing(e.length) || !e.admitted(ctx) {
+		return e.end(ctx)
+	}
+	for e.from.Skip > 0 && len(e.orders) > 1 && e.orders[1].at <= e.from.Skip {
+		e.orders = e.orders[1:]
+	}
 	inner, cut := context.WithCancel(ctx)
 	defer cut()
-	var wg sync.WaitGroup
-	slots := make([]*looper, e.most)
+	r := &ramp{rampingVUs: e, ctx: inner, slots: make([]*looper, e.most), quiet: make(chan struct{})}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	quiet := make(chan struct{})
-	ending := false
-	for loop, busy := int64(0), int64(0); len(e.orders) > 0; {
+	for over := false; !over && len(e.orders) > 0; {
 		now := time.Since(start)
-		if now < e.orders[0].at {
-			timer.Reset(e.orders[0].at - now)
-			select {
-			case <-timer.C:
-				continue
-			case <-quiet:
-			case <-ctx.Done():
-			}
-			break
+		if now >= e.orders[0].at {
+			r.obey(e.orders[0])
+			e.orders = e.orders[1:]
+			continue
 		}
-		o := e.orders[0]
-		e.orders = e.orders[1:]
-		for ; loop < o.loop; loop++ {
-			slots[loop] = e.wake(inner, slots[loop], &wg)
-		}
-		for ; loop > o.loop; loop-- {
-			slots[loop-1].wind()
-		}
-		for ; busy > o.busy; busy-- {
-			if l := slots[busy-1]; l != nil {
-				l.cut()
-			}
-		}
-		busy = o.busy
-		if o.at >= e.length && !ending {
-			ending = true
-			e.phase.Store(stopping)
-			go func() { wg.Wait(); close(quiet) }()
+		timer.Reset(e.orders[0].at - now)
+		select {
+		case <-timer.C:
+		case <-e.yielded.Done():
+			r.windUp()
+			over = true
+		case <-r.quiet:
+			over = true
+		case <-ctx.Done():
+			over = true
 		}
 	}
-	for _, l := range slots {
+	r.cut()
+	return e.end(ctx)
+}
+
+// ramp is a run of rampingVUs.
+type ramp struct {
+	*rampingVUs
+	ctx        context.Context
+	slots      []*looper // in order of index
+	loop, busy int64     // how many of them loop, and how many may still be in their last iteration
+	wg         sync.WaitGroup
+	ending     bool
+	quiet      chan struct{} // closed when no VU loops any more, after the last stage
+}
+
+// obey does what is ordered for an instant.
+func (r *ramp) obey(o order) {
+	for ; r.loop < o.loop; r.loop++ {
+		r.slots[r.loop] = r.wake(r.ctx, r.slots[r.loop], &r.wg)
+	}
+	for ; r.loop > o.loop; r.loop-- {
+		r.slots[r.loop-1].wind()
+	}
+	for ; r.busy > o.busy; r.busy-- {
+		if l := r.slots[r.busy-1]; l != nil {
+			l.cut()
+		}
+	}
+	r.busy = o.busy
+	if o.at >= r.length {
+		r.wait()
+	}
+}
+
+// wait has quiet closed once all VUs have left. None is woken after it.
+func (r *ramp) wait() {
+	if !r.ending {
+		r.ending = true
+		r.phase.Store(stopping)
+		go func() { r.wg.Wait(); close(r.quiet) }()
+	}
+}
+
+// windUp lets running iterations end, after Yield.
+func (r *ramp) windUp() {
+	for ; r.loop > 0; r.loop-- {
+		r.slots[r.loop-1].wind()
+	}
+	r.wait()
+	select {
+	case <-r.quiet:
+	case <-r.ctx.Done():
+	}
+}
+
+// cut ends all iterations.
+func (r *ramp) cut() {
+	for _, l := range r.slots {
 		if l != nil {
 			l.cut()
 		}
 	}
-	wg.Wait()
-	return e.end(ctx)
+	r.wg.Wait()
 }
 
 // wake makes the VU of a slot loop, the same one if it has not left yet.
@@ -114,7 +159,9 @@ func (e *rampingVUs) wake(ctx context.Context, l *looper, wg *sync.WaitGroup) *l
 	l = newLooper(ctx)
 	wg.Go(func() {
 		defer l.cut()
-		vu, err := e.env.GetPlanned(l.ctx)
+		getting, enough := e.untilYield(l.ctx)
+		vu, err := e.env.GetPlanned(getting)
+		enough()
 		if err != nil {
 			e.fail(l.ctx, err)
 			return
@@ -129,5 +176,5 @@ func (e *rampingVUs) Done() float64 { return e.share(e.length) }
 
 // Progress implements Executor.
 func (e *rampingVUs) Progress() run.Progress {
-	return e.progress(e.Done(), vusOf(e.active.Load(), e.most, e.most), e.spentAll(e.length))
+	return e.progress(e.Done(), vusText(e.active.Load(), e.most, e.most), e.spentAll(e.length))
 }

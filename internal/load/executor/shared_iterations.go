@@ -11,22 +11,17 @@ import (
 )
 
 // sharedIterations lets VUs take iterations from one pool until it is empty.
-type sharedIterations struct {
-	crew
-	total int64
-}
+type sharedIterations struct{ crew }
 
 func newSharedIterations(b *base) (*sharedIterations, error) {
-	re, err := b.tuple.Resegment(b.scenario.VUs)
+	numbers, err := b.tuple.Resegment(b.scenario.VUs)
 	if err != nil {
 		return nil, fmt.Errorf("share the iterations of %s: %w", b.scenario.Name, err)
 	}
-	vus := b.tuple.Scale(b.scenario.VUs)
-	b.tuple = re // from here on the tuple numbers iterations, and these go by VUs
-	return &sharedIterations{
-		crew{base: b, vus: vus, regular: b.scenario.MaxDuration, members: make([]member, vus)},
-		re.Scale(b.scenario.Iterations),
-	}, nil
+	e := &sharedIterations{newCrew(b, b.scenario.MaxDuration)}
+	b.tuple = numbers // from here on it numbers iterations, and these go by VUs
+	b.bound(numbers.Scale(b.scenario.Iterations))
+	return e, nil
 }
 
 // sharedIterationsOf returns how many VUs and iterations are ours: iterations are dealt out by VUs, so an instance without
@@ -47,22 +42,24 @@ func sharedIterationsOf(s *plan.Scenario, tuple *segment.Tuple) (vus, iterations
 func (e *sharedIterations) Run(ctx context.Context) error {
 	err := e.run(ctx, func(m *member, vu VU) {
 		for !e.stop.Load() {
-			it := e.next()
-			if it.InInstance >= e.total || !vu.Iterate(it) {
+			it, ok := e.take()
+			if !ok || !vu.Iterate(it) {
 				return
 			}
 			m.completed.Store(m.completed.Load() + 1)
 		}
 	})
-	e.drop(ctx, e.total)
+	e.dropRest(ctx)
 	return err
 }
 
 // Done implements Executor.
-func (e *sharedIterations) Done() float64 { return float64(e.completed()) / float64(max(1, e.total)) }
+func (e *sharedIterations) Done() float64 {
+	return float64(e.first+e.completed()) / float64(max(1, e.total))
+}
 
 // Progress implements Executor.
 func (e *sharedIterations) Progress() run.Progress {
-	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular),
-		outOf(e.completed(), e.total)+" shared iters")
+	return e.progress(e.Done(), vusColumn(e.vus), e.spent(e.regular),
+		outOf(e.first+e.completed(), e.total, "shared iters"))
 }

@@ -34,9 +34,11 @@ func Steps(s *plan.Scenario, tuple *segment.Tuple) []Step {
 	case plan.RampingVUs:
 		return reserved(s, rawSteps(s, tuple))
 	case plan.ConstantArrivalRate:
-		return fixed(tuple.Scale(s.PreAllocatedVUs), tuple.Scale(s.MaxVUs), s.Duration)
+		pre, most := vusOf(s, tuple)
+		return fixed(pre, most, s.Duration)
 	case plan.RampingArrivalRate:
-		return fixed(tuple.Scale(s.PreAllocatedVUs), tuple.Scale(s.MaxVUs), length(s.Stages))
+		pre, most := vusOf(s, tuple)
+		return fixed(pre, most, length(s.Stages))
 	case plan.ExternallyControlled:
 		all := fixed(tuple.Scale(s.MaxVUs), tuple.Scale(s.MaxVUs), s.Duration)
 		if s.Duration == 0 {

@@ -2,6 +2,7 @@ package httpc
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -40,7 +41,7 @@ func (r *resolver) resolve(ctx context.Context, name string) (netip.Addr, error)
 	}
 	ips = r.cfg.Policy.filter(ips)
 	if len(ips) == 0 {
-		return netip.Addr{}, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+		return netip.Addr{}, fmt.Errorf("lookup %s: no such host", name) // it has other addresses: k6 does not class this
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -107,6 +107,10 @@ func failure(err error) error {
 	}
 	e := classify(err)
 	e.Cause = err
+	var record tls.RecordHeaderError
+	if errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/" {
+		e.Cause = plain("http: server gave HTTP response to HTTPS client") // in the words of net/http
+	}
 	return e
 }
 

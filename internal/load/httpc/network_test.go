@@ -312,6 +312,16 @@ func TestNamesAreRememberedAndChosen(t *testing.T) {
 	}
 }
 
+func TestANameWithoutAllowedAddresses(t *testing.T) {
+	r := resolver{cfg: DNS{Policy: OnlyIPv6, Lookup: func(context.Context, string) ([]netip.Addr, error) {
+		return []netip.Addr{netip.MustParseAddr("1.1.1.1")}, nil
+	}}}
+	_, err := r.resolve(t.Context(), "a.test")
+	if e := classify(err); err == nil || e.Code != CodeDefault || e.Message != "lookup a.test: no such host" {
+		t.Errorf("%v, classed as %+v", err, e)
+	}
+}
+
 func TestErrorsAreThoseOfk6(t *testing.T) {
 	closed, _ := net.Listen("tcp", "127.0.0.1:0")
 	refused := "http://" + closed.Addr().String()

@@ -1,6 +1,7 @@
 package js
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -43,6 +44,18 @@ func Place(err error) string {
 	}
 	_, stack, _ := strings.Cut(in.String(), "\n") // what it was interrupted with comes first
 	return strings.TrimRight(stack, "\n")
+}
+
+// Where is the place in the script that is running: the innermost frame that belongs to a file, or "".
+func Where(rt *sobek.Runtime) string {
+	for _, frame := range rt.CaptureCallStack(0, nil) {
+		if frame.SrcName() != "<native>" {
+			var b bytes.Buffer
+			frame.Write(&b)
+			return b.String()
+		}
+	}
+	return ""
 }
 
 // IsException says whether a script caused err by throwing or by recursing without end, as opposed to a fault of the

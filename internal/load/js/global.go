@@ -10,7 +10,7 @@ func (in *Instance) defineRequire() error { return in.rt.Set("require", in.requi
 
 // defineGlobal makes the name by which k6's extended mode knows globalThis.
 func (in *Instance) defineGlobal() error {
-	if in.program.opts.CompatibilityMode == "base" {
+	if m := in.program.opts.CompatibilityMode; m == "base" || m == "experimental_enhanced" { // the latter is an old name
 		return nil
 	}
 	return in.rt.Set("global", in.rt.GlobalObject())

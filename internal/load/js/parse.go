@@ -114,7 +114,7 @@ func (p *Program) loadSourceMap(at string) ([]byte, error) {
 		_, err = sourcemap.Parse(at, data)
 	}
 	if err != nil {
-		p.opts.Log.Warn("could not load source map", slog.String("url", at), slog.Any("error", err))
+		p.opts.Log.Warn("Couldn't load source map", slog.String("url", at), slog.Any("error", err))
 		return nil, nil
 	}
 	return data, nil
@@ -152,9 +152,9 @@ func transform(name, text string, loader api.Loader, lowerFields bool) (code str
 	})
 	if len(res.Errors) > 0 {
 		m := res.Errors[0]
-		line, column := 1, 1
+		line, column := 1, 0
 		if m.Location != nil {
-			line, column = m.Location.Line, m.Location.Column+1
+			line, column = m.Location.Line, m.Location.Column // counted from 0, as k6 shows it
 		}
 		more := ""
 		if n := len(res.Errors) - 1; n > 0 {

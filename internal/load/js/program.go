@@ -1,6 +1,7 @@
 package js
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,6 +58,8 @@ type Program struct {
 	link sync.Mutex // held while modules are loaded and linked; never together with mu by the same step
 
 	repairs repairSet
+
+	options atomic.Int64 // how often the sources say options
 
 	mu       sync.RWMutex
 	records  map[string]*record       // by URL
@@ -115,6 +118,10 @@ func Compile(entry Source, loader Loader, opts CompileOptions) (*Program, error)
 // Seal ends loading: from now on only modules that are part of the program already can be imported or required.
 func (p *Program) Seal() { p.sealed.Store(true) }
 
+// ReadsOptions reports whether the sources speak of options again beside the place where they are exported: whether any
+// code may ever see what that object holds.
+func (p *Program) ReadsOptions() bool { return p.options.Load() > 1 }
+
 // Entry is the URL of the main script.
 func (p *Program) Entry() *url.URL { return p.entry.url }
 
@@ -128,6 +135,7 @@ func (p *Program) add(src Source) (_ *record, err error) {
 	if err != nil {
 		return nil, err
 	}
+	p.options.Add(int64(bytes.Count(src.Data, []byte("options"))))
 	r := &record{url: src.URL}
 	if in.esm {
 		r.tree = in.tree

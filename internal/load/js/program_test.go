@@ -188,7 +188,7 @@ func TestErrorsAreDescribedAsK6Does(t *testing.T) {
 		{"recursion", files{"m.js": "function f() { return 1 + f() }; export default () => f()"}, []string{"RangeError: Maximum call stack size exceeded\n\tat f (file:///m.js:1:"}, fault.Other},
 		{"cjs first line", files{"m.js": "function f() { throw new Error('q') }; f()"}, []string{"Error: q\n\tat f (file:///m.js:1:22("}, fault.ScriptException},
 		{"evil toString", files{"m.js": "export default () => { throw { toString() { throw 1 } } }"}, []string{"cannot be shown"}, fault.Other},
-		{"typescript", files{"m.ts": "let x: number = = 3"}, []string{`file:///m.ts: Line 1:17 Unexpected "="`}, fault.ScriptException},
+		{"typescript", files{"m.ts": "let x: number = = 3"}, []string{`file:///m.ts: Line 1:16 Unexpected "="`}, fault.ScriptException},
 		{"unknown native", files{"m.js": "import 'k6/nope'"}, []string{"unknown module k6/nope"}, fault.Other},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -2,6 +2,9 @@ package js
 
 import (
 	"errors"
+	"fmt"
+	"math"
+	"math/big"
 
 	"github.com/grafana/sobek"
 )
@@ -39,5 +42,52 @@ func Stringify(rt *sobek.Runtime, v sobek.Value, replacer ...func(sobek.Function
 	return []byte(out.String()), nil
 }
 
-// OptionsJSON returns the exported value called options as JSON, nil when there is none.
-func (in *Instance) OptionsJSON() ([]byte, error) { return Stringify(in.rt, in.Export("options")) }
+// PlainNumber makes a number of a BigInt, which JSON.stringify refuses and k6 takes; any other value stays.
+func PlainNumber(rt *sobek.Runtime, v sobek.Value) sobek.Value {
+	n, ok := v.Export().(*big.Int)
+	if !ok {
+		return v
+	}
+	f, _ := new(big.Float).SetInt(n).Float64()
+	return rt.ToValue(f)
+}
+
+// CompleteOptions sets on the exported options what text, a JSON object, holds. An object that refuses stays as it is.
+func (in *Instance) CompleteOptions(text []byte) error {
+	o, ok := in.Export("options").(*sobek.Object)
+	if !ok {
+		return nil
+	}
+	v, err := ParseJSON(in.rt, text)
+	if err != nil {
+		return err
+	}
+	from := v.ToObject(in.rt)
+	for _, key := range from.Keys() {
+		if o.Set(key, from.Get(key)) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// OptionsJSON returns the exported value called options as JSON, nil when there is none. What JSON would leave out in
+// silence, a function or NaN, is an error: whoever wrote it meant something.
+func (in *Instance) OptionsJSON() ([]byte, error) {
+	var refused error
+	text, err := Stringify(in.rt, in.Export("options"), func(call sobek.FunctionCall) sobek.Value {
+		v, name := call.Argument(1), call.Argument(0).String()
+		if name == "" {
+			name = "options"
+		}
+		if _, ok := sobek.AssertFunction(v); ok {
+			refused = fmt.Errorf("%s is a function, give a value", name)
+			return sobek.Undefined()
+		}
+		if n, ok := v.Export().(float64); ok && (math.IsNaN(n) || math.IsInf(n, 0)) {
+			refused = fmt.Errorf("%s is %s, which is no number to work with", name, v)
+		}
+		return PlainNumber(in.rt, v)
+	})
+	return text, errors.Join(err, refused)
+}

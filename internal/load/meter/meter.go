@@ -97,7 +97,7 @@ func New(cfg Config) *Meter {
 	}
 	expected := metric.Selector{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}
 	for _, s := range append([]metric.Selector{expected}, cfg.Submetrics...) {
-		known := func(o metric.Selector) bool { return slices.Equal(o.Tags, s.Tags) }
+		known := func(o metric.Selector) bool { return o.ID() == s.ID() } // two spellings are one part, counted once
 		if len(s.Tags) > 0 && !slices.ContainsFunc(m.subs[s.Metric], known) {
 			m.subs[s.Metric] = append(m.subs[s.Metric], s)
 		}

@@ -103,6 +103,17 @@ func TestPartsAreFoldedBesideTheTotal(t *testing.T) {
 	}
 }
 
+func TestTwoSpellingsOfOnePartCountOnce(t *testing.T) {
+	t.Parallel()
+	a, b := metric.Tag{Key: "a", Value: "1"}, metric.Tag{Key: "b", Value: "2"}
+	m, reg, table := newMeter(Config{Submetrics: []metric.Selector{{Metric: "my_count", Tags: []metric.Tag{a, b}}, {Metric: "my_count", Tags: []metric.Tag{b, a}}}})
+	count, _ := reg.Define("my_count", metric.Counter, metric.Default)
+	m.Add(0, m.Series(count, table.Empty().With("a", "1").With("b", "2")), 1, time.Now(), nil)
+	if got := find(t, m.Snapshot(), metric.Submetric, "my_count", a, b); got.Sum != 1 {
+		t.Errorf("one sample of 1 counts %v", got.Sum)
+	}
+}
+
 func TestRawSamplesComeOnceInOrderOfTime(t *testing.T) {
 	t.Parallel()
 	m, reg, table := newMeter(Config{Raw: true})

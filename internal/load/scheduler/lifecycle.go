@@ -30,13 +30,26 @@ func (s *Scheduler) Teardown(ctx context.Context, setupData []byte) error {
 }
 
 // Summary calls handleSummary with data.
-func (s *Scheduler) Summary(ctx context.Context, data []byte) (map[string][]byte, error) {
-	out := map[string][]byte{}
+func (s *Scheduler) Summary(ctx context.Context, data []byte) (out map[string][]byte, err error) {
 	limit := s.test.Options.HandleSummaryTimeout.V
-	err := s.lifecycle(ctx, scope.Summary, "handleSummary", "", limit, fault.GenericTimeout, data, func(v *vu.VU, val sobek.Value) error {
-		return v.Files(val, out)
+	err = s.lifecycle(ctx, scope.Summary, "handleSummary", "", limit, fault.GenericTimeout, data, func(v *vu.VU, val sobek.Value) (err error) {
+		out, err = v.Files(val)
+		return err
 	})
 	return out, err
+}
+
+// RepeatInit runs the script's top-level code once more, if that code logs: k6 makes a virtual user for handleSummary even
+// where there is none, and shows what its top-level code says.
+func (s *Scheduler) RepeatInit(ctx context.Context) {
+	if !s.test.InitLogs.Load() {
+		return
+	}
+	_, ctx, stop := s.begin(ctx)
+	defer stop()
+	if v, err := s.factory.New(ctx, 0, 0); err == nil { // it went well before; now nobody depends on it
+		v.Close()
+	}
 }
 
 // lifecycle calls one of the script's functions in a virtual user of its own, within limit.

@@ -84,7 +84,7 @@ func checkReturned(t *testing.T, src string, cut time.Duration, want error) {
 		ctx = st.cutAfter(cut, want)
 	}
 	err := st.Run(ctx, run.Begin{})
-	if fmt.Sprint(err) != fmt.Sprint(want) || fault.KindOf(err) != fault.KindOf(want) {
+	if !strings.HasPrefix(fmt.Sprint(err), fmt.Sprint(want)) || fault.KindOf(err) != fault.KindOf(want) {
 		t.Errorf("Run: %v, want %v", err, want)
 	}
 	st.checkPool()

@@ -24,6 +24,7 @@ import (
 	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
+	"throng/internal/run/shared"
 	"throng/internal/segment"
 	"throng/internal/threshold"
 )
@@ -49,6 +50,13 @@ type Config struct {
 	InitTimeout time.Duration
 	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
 	Parts, Raw bool
+	// Tags are added to every sample, beside those of the options.
+	Tags map[string]string
+	// Share is the part of the test that this runner has; where the options name an execution segment, the part of that. Limits
+	// that hold for the whole test, as options.rps, are shared out by it.
+	Share segment.Share
+	// Shared is what the scripts of all runners share; nil: those of this one alone.
+	Shared run.Shared
 }
 
 // Scheduler runs one runner's part of a test. It implements run.Runner.
@@ -64,6 +72,8 @@ type Scheduler struct {
 	executors    []executor.Executor
 	begun, ended time.Time // of the scenarios
 	active       []*guard  // of the phases that go on: setup() and teardown() may be asked for beside the scenarios
+	yielded      bool
+	course       *course // of the scenarios; nil before Run
 
 	pool   *pool
 	setup  atomic.Pointer[[]byte]
@@ -71,6 +81,8 @@ type Scheduler struct {
 	phases sync.RWMutex // held by each call of setup() and teardown(), and to change what they read of the test
 	failed atomic.Bool
 	loads  counts
+	safe   safe
+	urgent chan struct{}
 }
 
 // counts is what exec.instance and the progress show.
@@ -78,11 +90,15 @@ type counts struct{ vus, vusMax, iterations, interrupted, dropped atomic.Int64 }
 
 // New returns a runner that has not read its script yet.
 func New(cfg Config) *Scheduler {
-	s := &Scheduler{cfg: cfg, pool: newPool()}
+	if cfg.Shared == nil {
+		cfg.Shared = shared.New()
+	}
+	s := &Scheduler{cfg: cfg, pool: newPool(), urgent: make(chan struct{}, 1)}
 	reg := metric.NewRegistry()
 	s.test = &scope.Test{
 		Options: &plan.Options{}, Registry: reg, Builtin: metric.NewBuiltin(reg), TagTable: metric.NewTags(),
 		Log: cfg.Log, Console: cfg.Console, Abort: s.abortTest, Fail: s.failTest, Scenarios: map[string]*scope.Scenario{},
+		Shared: cfg.Shared,
 	}
 	s.factory = &vu.Factory{
 		Program: cfg.Program, Test: s.test, Modules: k6.Modules(), Missing: k6.Missing, Globals: global.Install,
@@ -105,7 +121,7 @@ func (s *Scheduler) begin(ctx context.Context) (*guard, context.Context, func())
 	s.mu.Lock()
 	s.active = append(s.active, g)
 	s.mu.Unlock()
-	ctx, stop := g.watch(ctx)
+	ctx, stop := g.watch(ctx, s.pool.interrupt)
 	return g, ctx, func() {
 		stop()
 		s.mu.Lock()
@@ -137,16 +153,30 @@ func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
 	s.cfg.Sealed()
 	script, err := first.OptionsJSON()
 	if err != nil {
-		return s.ready, fault.New(fault.InvalidConfig, fmt.Errorf("read the exported options: %w", err))
+		return s.ready, fault.New(fault.Other, fmt.Errorf("error parsing script options: %w", err))
+	}
+	for _, name := range []string{"setup", "teardown"} {
+		if slices.Contains(first.Exports(), name) && !first.HasFunction(name) {
+			return s.ready, fault.New(fault.Other, fmt.Errorf("exported '%s' must be a function", name))
+		}
 	}
 	for _, name := range first.Exports() {
 		if first.HasFunction(name) {
 			s.ready.Functions = append(s.ready.Functions, name)
 		}
 	}
-	s.ready.HasSetup, s.ready.HasTeardown, s.ready.HasSummary = first.HasFunction("setup"), first.HasFunction("teardown"), first.HasFunction("handleSummary")
-	s.ready.Options, err = s.cfg.Consolidate(script)
-	return s.ready, err
+	s.ready.HasSetup, s.ready.HasTeardown, s.ready.HasSummary = first.HasFunction("setup"), first.HasFunction("teardown"), slices.Contains(first.Exports(), "handleSummary")
+	if s.ready.Options, err = s.cfg.Consolidate(script); err != nil {
+		return s.ready, err
+	}
+	if script != nil && s.cfg.Program.ReadsOptions() {
+		own, _, err := plan.ParseJSON(script, "script")
+		if err != nil {
+			return s.ready, err
+		}
+		s.factory.Consolidated = s.ready.Options.Beyond(own)
+	}
+	return s.ready, nil
 }
 
 // exception classes what the script threw and tells where, unless it is something else.
@@ -191,6 +221,9 @@ func (s *Scheduler) prepare() error {
 	if s.tuple, err = opts.Tuple(); err != nil {
 		return err
 	}
+	if s.tuple, err = s.cfg.Share.In(s.tuple); err != nil {
+		return fault.New(fault.InvalidConfig, err)
+	}
 	s.ready.Options, s.ready.Segment = opts, s.tuple
 	for i := range s.scenarios {
 		if sc := &s.scenarios[i]; executor.HasWork(sc, s.tuple) {
@@ -219,12 +252,30 @@ func (s *Scheduler) measure() error {
 	t, opts := s.test, s.ready.Options
 	filled := opts.Filled(s.cfg.UserAgent)
 	t.Options, t.RunTags = &filled, t.TagTable.From(opts.RunTags())
+	for k, v := range s.cfg.Tags {
+		t.RunTags = t.RunTags.With(k, v)
+	}
 	t.SystemTags = scope.SystemTagsOf(filled.SystemTags)
-	t.MinIterationDuration = filled.MinIterationDuration.V
+	t.MinIterationDuration, t.Share = filled.MinIterationDuration.V, s.part()
 	t.Meter = meter.New(meter.Config{Builtin: t.Builtin, Submetrics: s.ready.Thresholds.Submetrics(), Parts: s.cfg.Parts, Raw: s.cfg.Raw})
 	t.Counts = s.Load
 	t.OptionsJSON = sync.OnceValue(opts.ScriptJSON)
 	return nil
+}
+
+// part is how much of the limits for the whole test falls to this runner: as much as of its VUs, so that none of a limit is
+// with a runner that has none. k6 gives each execution segment all of a limit, and so does the part that options name.
+func (s *Scheduler) part() float64 {
+	_, most, _ := executor.Requirements(s.scenarios, nil)
+	within, err := s.ready.Options.Tuple()
+	if err != nil {
+		return 1
+	}
+	byVUs, err := s.tuple.ResegmentCuts(most)
+	if err != nil {
+		return 0
+	}
+	return byVUs.Segment().Share() / within.Segment().Share()
 }
 
 func (s *Scheduler) makeVUs(ctx context.Context) error {
@@ -258,22 +309,40 @@ func (s *Scheduler) newVU(ctx context.Context) (*member, error) {
 	return &member{VU: v, s: s, id: n}, nil
 }
 
-// Run starts the scenarios and waits for all of them.
+// Run starts the scenarios as b says and waits for all of them.
 func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 	var unwatch func()
 	s.guard, ctx, unwatch = s.begin(ctx)
 	defer unwatch()
-	if err := s.start(b.Setup); err != nil {
+	c := newCourse(b, time.Now())
+	if ok, err := s.start(c); !ok {
 		return err
 	}
+	defer c.end()
 	defer s.mark(&s.ended)
+	err := s.play(ctx, c)
+	if err == nil && ctx.Err() == nil {
+		s.tellCutOff()
+	}
+	if err = s.guard.outcome(ctx, err); errors.Is(err, errYielded) {
+		return nil
+	}
+	return err
+}
+
+// play runs the executors, each from its start time on.
+func (s *Scheduler) play(ctx context.Context, c *course) error {
+	defer s.settle()
+	if !c.wait(ctx, c.at) && ctx.Err() != nil {
+		return nil
+	}
 	background, stop := context.WithCancel(ctx)
 	var sampler sync.WaitGroup
 	sampler.Go(func() { s.sampleVUs(background) })
 	g, gctx := errgroup.WithContext(ctx)
 	for i, e := range s.executors {
 		g.Go(func() error {
-			if !wait(gctx, s.ready.Scenarios[i].StartTime) {
+			if !c.wait(gctx, c.at.Add(s.ready.Scenarios[i].StartTime)) {
 				return nil
 			}
 			return e.Run(gctx)
@@ -282,10 +351,7 @@ func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 	err := g.Wait()
 	stop()
 	sampler.Wait()
-	if err == nil && ctx.Err() == nil {
-		s.tellCutOff()
-	}
-	return s.guard.outcome(ctx, err)
+	return err
 }
 
 // tellCutOff says where iterations were that did not end although they had been given time to: the script may loop.
@@ -297,43 +363,37 @@ func (s *Scheduler) tellCutOff() {
 	}
 }
 
-// start makes the executors. It waits for a setup() that was asked for from outside, and none begins meanwhile.
-func (s *Scheduler) start(setupData []byte) error {
+// start makes the executors; false when the runner has yielded before. It waits for a setup() that was asked for from outside,
+// and none begins meanwhile.
+func (s *Scheduler) start(c *course) (bool, error) {
 	s.phases.Lock()
 	defer s.phases.Unlock()
-	s.SetSetupData(setupData)
-	s.test.Start = time.Now()
-	s.mark(&s.begun)
+	s.SetSetupData(c.setup)
+	s.test.Start = c.at
+	var all []executor.Executor
 	for i := range s.ready.Scenarios {
 		sc := &s.ready.Scenarios[i]
-		e, err := executor.New(sc, s.tuple, &env{s}, s.cfg.Log)
+		e, err := executor.New(sc, s.tuple, c.from(sc), &env{s}, s.cfg.Log)
 		if err != nil {
-			return err
+			return false, err
 		}
-		s.mu.Lock()
-		s.executors = append(s.executors, e)
-		s.mu.Unlock()
+		all = append(all, e)
 		s.test.Scenarios[sc.Name] = &scope.Scenario{Scenario: sc, Started: e.Started, Progress: e.Done}
 	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.yielded {
+		return false, nil
+	}
+	s.executors, s.begun, s.course = all, c.at, c
+	if c.guarded {
+		s.askForSnapshot()
+	}
+	return true, nil
 }
 
 // SetSetupData changes what virtual users that have not begun yet get as setup's result.
 func (s *Scheduler) SetSetupData(data []byte) { s.setup.Store(&data) }
-
-func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // Close gives back what the virtual users hold.
 func (s *Scheduler) Close() {

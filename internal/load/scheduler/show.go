@@ -34,16 +34,6 @@ func (s *Scheduler) Load() metric.Load {
 	}
 }
 
-// Snapshot returns what was measured so far.
-func (s *Scheduler) Snapshot() metric.Snapshot {
-	if s.test.Meter == nil {
-		return metric.Snapshot{}
-	}
-	snap := s.test.Meter.Snapshot()
-	snap.Load = s.Load()
-	return snap
-}
-
 // Drain takes the raw samples since the last call; none unless Config.Raw was set.
 func (s *Scheduler) Drain() []metric.Sample {
 	if s.test.Meter == nil {
@@ -66,9 +56,9 @@ func (s *Scheduler) Elapsed() time.Duration {
 	case s.begun.IsZero():
 		return 0
 	case s.ended.IsZero():
-		return time.Since(s.begun)
+		return max(0, time.Since(s.begun))
 	}
-	return s.ended.Sub(s.begun)
+	return max(0, s.ended.Sub(s.begun))
 }
 
 // Progress says how far each scenario is.

@@ -11,6 +11,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/metric"
+	"throng/internal/plan"
 	"throng/internal/run"
 )
 
@@ -89,6 +90,11 @@ func TestWhatGoesWrongBeforeTheStartHasItsKind(t *testing.T) {
 		{"an exception in a virtual user alone", `if (__VU === 2) throw new Error('two'); export const options = { vus: 3, iterations: 3 }; export default function () {}`,
 			fault.ScriptException, "Error: two"},
 		{"no function at all", `export const options = {};`, fault.Other, "no exported functions in script"},
+		{"a setup that is no function", `export let setup; export default function () {}`, fault.Other, "exported 'setup' must be a function"},
+		{"options that are a function", `export const options = () => ({ vus: 1 }); export default function () {}`, fault.Other, "error parsing script options: options is a function"},
+		{"a function for an option", `export const options = { vus: () => 1 }; export default function () {}`, fault.Other, "vus is a function, give a value"},
+		{"NaN for an option", `export const options = { vus: 0 / 0 }; export default function () {}`, fault.Other, "vus is NaN"},
+		{"options in a circle", `export const options = { tags: {} }; options.tags.o = options; export default function () {}`, fault.Other, "circular"},
 		{"another function", `export const options = { scenarios: { a: { executor: 'shared-iterations', exec: 'b' } } }; export default function () {}`,
 			fault.InvalidConfig, "'b'"},
 		{"a threshold without metric", `export const options = { thresholds: { nothing: ['avg<1'] } }; export default function () {}`, fault.InvalidConfig, "nothing"},
@@ -189,7 +195,7 @@ func TestAnAbortEndsTheScenariosAndLetsTeardownRun(t *testing.T) {
 			export function teardown() { console.log('teardown'); }`, nil)
 		start := time.Now()
 		err := st.play("")
-		if err == nil || err.Error() != "test aborted: enough" || fault.KindOf(err) != fault.ScriptAborted {
+		if err == nil || !strings.HasPrefix(err.Error(), "test aborted: enough at default (file:///lib/script.js:3:") || fault.KindOf(err) != fault.ScriptAborted {
 			t.Errorf("Run: kind %d, %v", fault.KindOf(err), err)
 		}
 		if time.Since(start) != 2*time.Second {
@@ -403,4 +409,41 @@ func TestOpenAfterInitIsRefused(t *testing.T) {
 			t.Errorf("said %q", st.console.lines())
 		}
 	})
+}
+
+func TestTheScriptSeesTheOptionsInForce(t *testing.T) {
+	force := func(c *Config) {
+		c.Consolidate = func(script []byte) (plan.Options, error) {
+			o, _, err := plan.ParseJSON(script, "script")
+			o.VUs, o.Iterations, o.Tags = plan.Some[int64](1), plan.Some[int64](1), map[string]string{"a": "b"}
+			return o, err
+		}
+	}
+	show := `export function show() { console.log(JSON.stringify(options)); }`
+	for name, tt := range map[string]struct{ options, want string }{
+		"what others set is added":      {`{ vus: 5n, duration: undefined, own: { x: 1 } }`, `{"vus":1,"own":{"x":1},"iterations":1,"scenarios":{},"tags":{"a":"b"}}`},
+		"what is the same stays as is":  {`{ iterations: '1', minIterationDuration: 1 }`, `{"iterations":"1","minIterationDuration":1,"vus":1,"scenarios":{},"tags":{"a":"b"}}`},
+		"what is frozen stays as it is": {`Object.freeze({ vus: 5 })`, `{"vus":5}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := newStage(t, `export const options = `+tt.options+`; const early = JSON.stringify(options.tags); export default function () { show(); if (early) console.log(early); } `+show, force)
+			if err := st.play(""); err != nil {
+				t.Fatal(err)
+			}
+			checkLines(t, st.console.lines(), []string{tt.want})
+		})
+	}
+}
+
+func TestTopLevelCodeThatLogsIsRepeated(t *testing.T) {
+	for src, want := range map[string]int{`if (__VU === 0) console.log('here');`: 2, `globalThis.quiet = true;`: 0} {
+		st := newStage(t, src+` export default function () {}`, nil)
+		if err := st.play(""); err != nil {
+			t.Fatal(err)
+		}
+		st.RepeatInit(t.Context())
+		if got := strings.Count(st.console.text.String(), "here"); got != want {
+			t.Errorf("%s was heard %d times, want %d", src, got, want)
+		}
+	}
 }

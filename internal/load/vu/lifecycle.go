@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 func (v *VU) Lifecycle(ctx context.Context, phase scope.Phase, name, group string, args ...sobek.Value) (sobek.Value, error) {
 	fn, ok := sobek.AssertFunction(v.instance.Export(name))
 	if !ok {
-		return nil, fmt.Errorf("%s is not an exported function", name)
+		return nil, fmt.Errorf("exported identifier %s must be a function", name)
 	}
 	sc := v.scope
 	sc.Phase, sc.Context, v.ctx, sc.Iteration = phase, ctx, ctx, 0
@@ -63,20 +64,22 @@ func (v *VU) SetupResult(val sobek.Value) ([]byte, error) {
 		if _, ok := sobek.AssertFunction(at); ok && !strings.Contains(at.String(), "[native code]") {
 			refused = fmt.Errorf("setup() returned a function (%q), which cannot be given to the virtual users", call.Argument(0).String())
 		}
-		return at
+		return js.PlainNumber(v.scope.Runtime, at)
 	})
 	return data, errors.Join(err, refused)
 }
 
 // Files reads what handleSummary returned: names of files (or stdout, stderr) and what to write there, strings or bytes.
-func (v *VU) Files(val sobek.Value, into map[string][]byte) error {
-	if val == nil || sobek.IsUndefined(val) || sobek.IsNull(val) {
-		return nil
+// nil means that it returned nothing, and leaves the report to others.
+func (v *VU) Files(val sobek.Value) (map[string][]byte, error) {
+	if val == nil || !val.ToBoolean() {
+		return nil, nil
 	}
 	o, ok := val.(*sobek.Object)
-	if !ok {
-		return fmt.Errorf("handleSummary() returned %s: want an object that maps file names to their contents", val.ExportType())
+	if !ok || o.ExportType() != reflect.TypeFor[map[string]any]() {
+		return nil, errors.New("handleSummary() should return a map with string keys: the names of files, or stdout, and what to write there")
 	}
+	into := map[string][]byte{}
 	for _, name := range o.Keys() {
 		switch c := o.Get(name).Export().(type) {
 		case string:
@@ -86,8 +89,8 @@ func (v *VU) Files(val sobek.Value, into map[string][]byte) error {
 		case []byte:
 			into[name] = c
 		default:
-			return fmt.Errorf("handleSummary() gave %T for %q: want a string or an ArrayBuffer", c, name)
+			return nil, fmt.Errorf("error handling summary object %s: invalid type %T, it needs to be a string or ArrayBuffer", name, c)
 		}
 	}
-	return nil
+	return into, nil
 }

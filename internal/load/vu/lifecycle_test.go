@@ -37,6 +37,7 @@ func TestSetupsResultTravelsAsJSON(t *testing.T) {
 		{"nothing", ``, "", ""},
 		{"null", `return null`, "null", ""},
 		{"an object", `return { a: [1, 'x', undefined], b: undefined, d: new Date(0) }`, `{"a":[1,"x",null],"b":null,"d":"1970-01-01T00:00:00.000Z"}`, ""},
+		{"a BigInt", `return [1n, 2n ** 70n]`, "[1,1.1805916207174113e+21]", ""},
 		{"a promise", `return Promise.resolve({ a: 1 })`, `{"a":1}`, ""},
 		{"a function", `return { a: { f() {} } }`, "", `setup() returned a function ("f"), which cannot be given to the virtual users`},
 		{"a native function", `return { p: Math.max, n: 1 }`, `{"n":1}`, ""},
@@ -88,7 +89,7 @@ func TestLifecycleFunctionsHaveAPlaceOfTheirOwn(t *testing.T) {
 	if _, err := v.Lifecycle(t.Context(), scope.Teardown, "teardown", "::teardown", arg); !errors.As(err, &ex) {
 		t.Errorf("Lifecycle: %v", err)
 	}
-	if _, err := v.Lifecycle(t.Context(), scope.Summary, "handleSummary", ""); err == nil || err.Error() != "handleSummary is not an exported function" {
+	if _, err := v.Lifecycle(t.Context(), scope.Summary, "handleSummary", ""); err == nil || err.Error() != "exported identifier handleSummary must be a function" {
 		t.Errorf("Lifecycle of what is not there: %v", err)
 	}
 	st.hear("setup 0 0", "5")
@@ -109,13 +110,15 @@ func TestLifecycleFunctionsEndWithTheirContext(t *testing.T) {
 }
 
 func TestFilesOfHandleSummary(t *testing.T) {
+	const noMap = "handleSummary() should return a map with string keys: the names of files, or stdout, and what to write there"
 	for _, tt := range []struct{ name, js, want, refused string }{
-		{"nothing", `undefined`, `map[]`, ""},
-		{"null", `null`, `map[]`, ""},
+		{"nothing", `undefined`, "nil", ""}, {"null", `null`, "nil", ""}, {"no text", `''`, "nil", ""},
 		{"text and bytes", `({ stdout: 'é', 'a.bin': new Uint8Array([1, 255]).buffer, b: new Uint8Array([2]) })`,
 			fmt.Sprintf("%q", map[string][]byte{"stdout": []byte("é"), "a.bin": {1, 255}, "b": {2}}), ""},
-		{"a number", `({ n: 5 })`, "", `handleSummary() gave int64 for "n": want a string or an ArrayBuffer`},
-		{"no object", `'text'`, "", "handleSummary() returned string: want an object that maps file names to their contents"},
+		{"nothing to be said", `({})`, `map[]`, ""},
+		{"an object of a class", `new (class { constructor() { this.stdout = 'a'; } })()`, fmt.Sprintf("%q", map[string][]byte{"stdout": []byte("a")}), ""},
+		{"a number", `({ n: 5 })`, "", `error handling summary object n: invalid type int64, it needs to be a string or ArrayBuffer`},
+		{"no object", `'text'`, "", noMap}, {"a list", `['text']`, "", noMap}, {"a function", `() => 1`, "", noMap}, {"a Map", `new Map()`, "", noMap},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			st := newStage(t, `export function handleSummary() { return `+tt.js+`; } export default function () {}`)
@@ -124,15 +127,18 @@ func TestFilesOfHandleSummary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := map[string][]byte{}
-			err = v.Files(val, got)
+			got, err := v.Files(val)
 			if tt.refused != "" {
 				if err == nil || err.Error() != tt.refused {
 					t.Errorf("Files: %v, want %s", err, tt.refused)
 				}
 				return
 			}
-			if text := fmt.Sprintf("%q", got); err != nil || text != tt.want {
+			text := "nil"
+			if got != nil {
+				text = fmt.Sprintf("%q", got)
+			}
+			if err != nil || text != tt.want {
 				t.Errorf("Files: %s (%v), want %s", text, err, tt.want)
 			}
 		})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 	"throng/internal/plan"
 )
 
-// Factory makes the virtual users of one process. All fields are set before the first New.
+// Factory makes the virtual users of one process. All fields but Consolidated are set before the first New.
 type Factory struct {
 	Program *js.Program
 	Test    *scope.Test
@@ -34,9 +33,12 @@ type Factory struct {
 	Env *scope.Env
 	// InitTimeout bounds the script's top-level code; 0 means no bound.
 	InitTimeout time.Duration
+	// Consolidated, a JSON object, is what the script's exported options lack of those in force, once they are known; nil
+	// when no code can see them. As in k6, they are set on that object.
+	Consolidated []byte
 }
 
-// Opener reads the files that the module at caller asks for.
+// Opener reads the files that the module at caller asks for. What Open returns belongs to the script, which may write to it.
 type Opener interface {
 	Open(caller *url.URL, path string) ([]byte, error)
 	OpenText(caller *url.URL, path string) (string, error)
@@ -103,7 +105,12 @@ func (f *Factory) New(ctx context.Context, id, idInTest uint64) (*VU, error) {
 		return nil, tooLong(ctx, err)
 	}
 	v.instance = in
-	if id > 0 {
+	switch {
+	case f.Consolidated != nil:
+		if err := in.CompleteOptions(f.Consolidated); err != nil {
+			return nil, err
+		}
+	case id > 0:
 		in.Forget("options") // the first init has told them
 	}
 	return v, nil
@@ -158,7 +165,7 @@ func (v *VU) open(caller func() *url.URL) func(sobek.FunctionCall) sobek.Value {
 			if err != nil {
 				panic(rt.NewGoError(err))
 			}
-			return rt.ToValue(rt.NewArrayBuffer(slices.Clone(data))) // scripts may write to it
+			return rt.ToValue(rt.NewArrayBuffer(data))
 		}
 		text, err := v.factory.Open.OpenText(caller(), name)
 		if err != nil {
@@ -268,6 +275,11 @@ func (v *VU) watch(ctx context.Context) {
 }
 
 var errCut = errors.New("cut off")
+
+// Interrupt ends what the script does, once the context of the activation has ended. That does the same, in a goroutine of its own, which
+// among many busy scripts may have to wait long for its turn; who ends many virtual users calls Interrupt for each. It may be called from
+// any goroutine while the virtual user is active.
+func (v *VU) Interrupt() { v.scope.Runtime.Interrupt(errCut) }
 
 // Deactivate ends the activation. When it returns nothing of the interruption is still under way.
 func (v *VU) Deactivate() {

@@ -126,7 +126,11 @@ func Export(r Report) ([]byte, error) {
 		}
 		metrics = append(metrics, member{e.name, m})
 	}
-	return indented(object{{"root_group", r.rootGroup(true)}, {"metrics", metrics}})
+	out := object{{"root_group", r.rootGroup(true)}, {"metrics", metrics}}
+	if r.SetupData != nil {
+		out = append(out, member{"setup_data", json.RawMessage(r.SetupData)})
+	}
+	return indented(out)
 }
 
 // rootGroup is the tree of groups and checks, in the order in which the run came upon them: as lists, or named, as maps.

@@ -112,6 +112,9 @@ func shortest(v float64) string {
 	if v == 0 {
 		return "0"
 	}
+	if math.IsInf(v, 0) {
+		return strings.TrimPrefix(strconv.FormatFloat(v, 'g', -1, 64), "+") + "inity" // of +Inf, -Inf
+	}
 	if a := math.Abs(v); a >= 1e21 || a < 1e-6 {
 		s := strconv.FormatFloat(v, 'e', -1, 64)
 		mantissa, exp, found := strings.Cut(s, "e")

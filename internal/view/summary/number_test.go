@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"math"
 	"testing"
 
 	"throng/internal/metric"
@@ -17,6 +18,7 @@ func TestNumbersReadAsInK6(t *testing.T) {
 		{0, metric.Default, "", "0"}, {0.123456789, metric.Default, "", "0.123457"}, {0.0000001, metric.Default, "", "0"},
 		{-1e-9, metric.Default, "", "0"}, {9.99999951, metric.Default, "", "10"}, {1e16, metric.Default, "", "10000000000000000"},
 		{1.5e21, metric.Default, "", "1.5e+21"}, {4607.84901, metric.Default, "", "4607.84901"}, {10, metric.Default, "", "10"},
+		{math.Inf(1), metric.Default, "", "Infinity"}, {math.Inf(-1), metric.Default, "", "-Infinity"}, {math.NaN(), metric.Default, "", "NaN"},
 		{0, metric.Time, "", "0s"}, {-1, metric.Time, "", "-1000000ns"}, {0.0000001, metric.Time, "", "0ns"}, {0.000999, metric.Time, "", "999ns"},
 		{0.001, metric.Time, "", "1µs"}, {0.123456789, metric.Time, "", "123.45µs"}, {0.99999999, metric.Time, "", "999.99µs"},
 		{9.99999951, metric.Time, "", "9.99ms"}, {999.9999999, metric.Time, "", "999.99ms"}, {1.005, metric.Time, "", "1ms"},

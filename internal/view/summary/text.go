@@ -1,6 +1,7 @@
 package summary
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -26,6 +27,9 @@ func Text(r Report) string {
 	}
 	all := func(metric.Selector) bool { return true }
 	total := p.checks(r.checks(metric.CheckPart, all), 0)
+	if total == nil && slices.ContainsFunc(entries, func(e entry) bool { return e.name == "checks" }) {
+		total = []string{p.checkCounts(0, 0, 0) + "\n"} // a threshold asks for checks, and there was none
+	}
 	total = append(total, p.metrics(entries, 0)...)
 	add("TOTAL RESULTS", total)
 	if late := p.lateness(); late != nil {
@@ -62,15 +66,35 @@ func (p printer) thresholds() []string {
 	for _, v := range p.Verdicts.All {
 		byName[v.Name] = append(byName[v.Name], v)
 	}
+	// A part stands below its metric where that has thresholds of its own, else by itself.
+	nested := func(name string) (top string, ok bool) {
+		top, _, part := strings.Cut(name, "{")
+		return top, part && byName[top] != nil
+	}
+	names := slices.SortedFunc(maps.Keys(byName), func(a, b string) int {
+		topA, inA := nested(a)
+		topB, inB := nested(b)
+		if !inA {
+			topA = a
+		}
+		if !inB {
+			topB = b
+		}
+		return cmp.Or(compareNames(topA, topB), compareNames(a, b))
+	})
 	var out []string
-	for _, name := range slices.SortedFunc(maps.Keys(byName), compareNames) {
-		lines := []string{"    " + name}
+	for _, name := range names {
+		indent, title := "    ", name
+		if top, ok := nested(name); ok {
+			indent, title = "      ", name[len(top):]
+		}
+		lines := []string{indent + title}
 		for _, v := range byName[name] {
 			mark := p.paint(green, "✓")
 			if v.Crossed {
 				mark = p.paint(red, "✗")
 			}
-			lines = append(lines, fmt.Sprintf("    %s %s %s=%s", mark, p.paint(white, "'"+v.Rule.Source+"'"),
+			lines = append(lines, fmt.Sprintf("%s%s %s %s=%s", indent, mark, p.paint(white, "'"+v.Rule.Source+"'"),
 				p.paint(white, v.Rule.Expression.Name), p.paint(cyan, p.verdictValue(v))))
 		}
 		out = append(out, strings.Join(lines, "\n"))
@@ -108,11 +132,6 @@ func (p printer) checks(checks []check, depth int) []string {
 	if count == 0 {
 		return nil
 	}
-	rows := []row{
-		{name: "checks_total", first: fmt.Sprint(count), more: []string{humanNumber(p.perSecond(float64(count))) + "/s"}},
-		{name: "checks_succeeded", first: percent(share(passes, count)), more: []string{fmt.Sprintf("%d out of %d", passes, count)}},
-		{name: "checks_failed", first: percent(share(count-passes, count)), more: []string{fmt.Sprintf("%d out of %d", count-passes, count)}},
-	}
 	indent := strings.Repeat("  ", depth)
 	var lines []string
 	for _, c := range merged {
@@ -124,7 +143,16 @@ func (p printer) checks(checks []check, depth int) []string {
 		lines = append(lines, "    "+indent+p.paint(red, "✗ "+c.name), "      "+indent+indent+p.paint(red,
 			fmt.Sprintf("↳  %d%% — ✓ %d / ✗ %d", int64(math.Floor(100*share(c.passes, c.passes+c.fails))), c.passes, c.fails)))
 	}
-	return []string{strings.Join(p.table([][]row{rows}, depth)[0], "\n"), strings.Join(lines, "\n")}
+	return []string{p.checkCounts(passes, count, depth), strings.Join(lines, "\n")}
+}
+
+func (p printer) checkCounts(passes, count int64, depth int) string {
+	rows := []row{
+		{name: "checks_total", first: fmt.Sprint(count), more: []string{humanNumber(p.perSecond(float64(count))) + "/s"}},
+		{name: "checks_succeeded", first: percent(share(passes, count)), more: []string{fmt.Sprintf("%d out of %d", passes, count)}},
+		{name: "checks_failed", first: percent(share(count-passes, count)), more: []string{fmt.Sprintf("%d out of %d", count-passes, count)}},
+	}
+	return strings.Join(p.table([][]row{rows}, depth)[0], "\n")
 }
 
 // sections are the headings that metrics stand under, in this order, and what belongs to each.

@@ -83,7 +83,7 @@ func (f Frame) bars(scenarios []run.Progress, width int, colour bool) []string {
 			if i == len(columns) {
 				columns = append(columns, 0)
 			}
-			columns[i] = max(columns[i], utf8.RuneCountInString(c))
+			columns[i] = max(columns[i], utf8.RuneCountInString(c.String()))
 		}
 	}
 	right := 0
@@ -102,7 +102,7 @@ func (f Frame) bars(scenarios []run.Progress, width int, colour bool) []string {
 		}
 		b.WriteString("]")
 		for i, c := range s.Right {
-			b.WriteString(strings.Repeat(" ", min(i, 1)+1) + pad(c, columns[i]))
+			b.WriteString(strings.Repeat(" ", min(i, 1)+1) + pad(c.String(), columns[i]))
 		}
 		out = append(out, strings.TrimRight(b.String(), " "))
 	}

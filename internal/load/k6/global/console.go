@@ -69,6 +69,9 @@ func (c *console) logger(level slog.Level) func(sobek.FunctionCall) sobek.Value 
 			}
 			writeTop(&b, c.vu.Runtime, v)
 		}
+		if c.vu.Phase == scope.Init {
+			c.vu.Test.InitLogs.Store(true)
+		}
 		to.Log(ctx, level, b.String())
 		return sobek.Undefined()
 	}

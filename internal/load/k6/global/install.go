@@ -55,8 +55,6 @@ func makers(name string) func(*scope.VU) any {
 		return func(vu *scope.VU) any { return webcrypto.Of(vu).CryptoKey() }
 	case "open":
 		return func(vu *scope.VU) any { return vu.OpenFile }
-	case "global":
-		return func(vu *scope.VU) any { return vu.Runtime.GlobalObject() }
 	}
 	return nil
 }

@@ -58,11 +58,7 @@ func (m *module) function(name string) any {
 }
 
 func (m *module) fail(call sobek.FunctionCall) sobek.Value {
-	msg := ""
-	if len(call.Arguments) > 0 {
-		msg = call.Arguments[0].String()
-	}
-	panic(m.vu.Runtime.NewGoError(errors.New(msg)))
+	panic(m.vu.Runtime.NewGoError(errors.New(scope.Text(call.Argument(0)))))
 }
 
 // randomSeed makes Math.random repeat the sequence that k6 gives for this seed: that of math/rand.

@@ -61,7 +61,7 @@ func (d *door) Set(key string, v sobek.Value) bool {
 		if d.m.vu.Phase == scope.Init {
 			d.m.vu.Throw(errGroupInInit)
 		}
-		d.name = v.String()
+		d.name = scope.Text(v)
 	case "inside":
 		d.open(v)
 	}

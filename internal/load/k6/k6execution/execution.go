@@ -72,6 +72,7 @@ var (
 	errInstance = errors.New("getting instance information in the init context is not supported")
 	errVU       = errors.New("getting VU information in the init context is not supported")
 	errOptions  = errors.New("getting test options in the init context is not supported")
+	errFail     = errors.New("execution.test.fail() called outside of VU context")
 	errScenario = errors.New("getting scenario information outside of the VU context is not supported")
 )
 

@@ -76,7 +76,7 @@ func TestAbortCannotBeCaught(t *testing.T) {
 	r.Run(`globalThis.after = 0`)
 	_, err := r.Runtime.RunString(`try { test.abort("enough"); after = 1 } catch (e) { after = 2 } finally { after = 3 }`)
 	var interrupted *sobek.InterruptedError
-	if !errors.As(err, &interrupted) || !errors.Is(interrupted, scope.ErrAborted) || message != "test aborted: enough" {
+	if !errors.As(err, &interrupted) || !errors.Is(interrupted, scope.ErrAborted) || message != "test aborted: enough at <eval>:1:17(5)" {
 		t.Errorf("abort: %v, message %q", err, message)
 	}
 	r.Runtime.ClearInterrupt()
@@ -91,6 +91,7 @@ func TestInitKnowsNothingOfTheRun(t *testing.T) {
 	for src, want := range map[string]string{
 		`vu.idInTest`: "getting VU information in the init context is not supported", `instance.vusActive`: "getting instance information in the init",
 		`scenario.name`: "getting scenario information outside of the VU context", `test.options`: "getting test options in the init context",
+		`test.fail("x")`: "execution.test.fail() called outside of VU context",
 	} {
 		if got := r.Run(src); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", src, got, want)

@@ -39,6 +39,9 @@ func (m *module) abortTest(call sobek.FunctionCall) sobek.Value {
 	if reason := scope.Text(call.Argument(0)); reason != "" {
 		message += ": " + reason
 	}
+	if place := js.Where(m.vu.Runtime); place != "" {
+		message += " at " + place
+	}
 	if m.vu.Test.Abort != nil {
 		m.vu.Test.Abort(message)
 	}
@@ -48,6 +51,9 @@ func (m *module) abortTest(call sobek.FunctionCall) sobek.Value {
 
 // failTest lets the test go on and marks it as failed.
 func (m *module) failTest(call sobek.FunctionCall) sobek.Value {
+	if m.vu.Phase == scope.Init {
+		m.vu.Throw(errFail)
+	}
 	if m.vu.Test.Fail != nil {
 		m.vu.Test.Fail(scope.Text(call.Argument(0)))
 	}

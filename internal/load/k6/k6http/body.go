@@ -2,6 +2,8 @@ package k6http
 
 import (
 	"bytes"
+	"compress/gzip"
+	"compress/zlib"
 	"fmt"
 	"io"
 	"mime/multipart"
@@ -13,8 +15,6 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/grafana/sobek"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
 	"throng/internal/load/httpc"
@@ -206,7 +206,11 @@ func (s *shared) compress(q *call) error {
 		body = buf.Bytes()
 	}
 	q.body = body
-	if q.has("Content-Encoding") {
+	if own, ok := q.field("Content-Encoding"); ok {
+		if own != strings.Join(names, ", ") {
+			s.test.Log.Warn(fmt.Sprintf("There's a mismatch between the desired `compression` and the Content-Encoding header %q in the %s request for %s: the header is sent as it is, and may say something else than what the body is",
+				own, q.method, q.target.url))
+		}
 		return nil
 	}
 	q.header = append(q.header, httpc.Field{Name: "Content-Encoding", Value: strings.Join(names, ", ")})

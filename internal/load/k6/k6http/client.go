@@ -105,7 +105,11 @@ func newShared(t *scope.Test) *shared {
 		s.kind = none
 	}
 	if o.RPS.V > 0 {
-		s.limiter = rate.NewLimiter(rate.Limit(o.RPS.V), 1)
+		limit := rate.Limit(o.RPS.V)
+		if t.Share > 0 {
+			limit *= rate.Limit(t.Share)
+		}
+		s.limiter = rate.NewLimiter(limit, 1)
 	}
 	return s
 }

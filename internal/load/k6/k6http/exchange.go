@@ -24,12 +24,17 @@ type carrier struct {
 	late   float64
 	meta   map[string]string
 	slot   *slot // nil off the virtual user's goroutine
+	debug  []any // what the lines of httpDebug say of the sender
 
 	deadline time.Time // of the call that runs: from its second exchange on
 }
 
 func (c *client) carrier() carrier {
-	return carrier{shared: c.shared, http: c.connect(), jar: c.currentJar(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late, meta: c.vu.Metadata}
+	k := carrier{shared: c.shared, http: c.connect(), jar: c.currentJar(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late, meta: c.vu.Metadata}
+	if c.shared.debug != "" {
+		k.debug = c.sender()
+	}
+	return k
 }
 
 // ownCarrier is the one of the virtual user's goroutine. It is kept, so it takes no stack while a call waits.
@@ -37,6 +42,9 @@ func (c *client) ownCarrier(q *call) *carrier {
 	k, vu := &c.own, c.vu
 	k.shared, k.http, k.jar, k.slot = c.shared, c.connect(), c.currentJar(), c.slotOf(q.target)
 	k.ctx, k.shard, k.open, k.late, k.meta = vu.Context, vu.Shard, vu.Open, vu.Late, vu.Metadata
+	if c.shared.debug != "" {
+		k.debug = c.sender()
+	}
 	return k
 }
 
@@ -120,7 +128,7 @@ func (k *carrier) request(q *call, h *hop, r *response) *httpc.Request {
 		}
 	}
 	if k.shared.debug != "" {
-		k.shared.dumpRequest(h, req)
+		k.shared.dumpRequest(h, req, k.debug)
 	}
 	return req
 }
@@ -144,13 +152,15 @@ func (k *carrier) conclude(q *call, h *hop, r *response, err error) error {
 	}
 	if err == nil {
 		if k.shared.debug != "" {
-			k.shared.dumpResponse(r)
+			k.shared.dumpResponse(r, k.debug)
 		}
 		err = k.receive(q, h, r)
 	}
 	f := failureOf(err, h, r.status() != 0)
 	r.fail(f)
-	k.count(q, h, r)
+	if err != errSwitched { //nolint:errorlint // this very one; k6 knows no such exchange, and counts none
+		k.count(q, h, r)
+	}
 	if err != nil {
 		return f
 	}

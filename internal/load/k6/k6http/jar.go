@@ -87,7 +87,7 @@ func (c *client) newJarObject(j *Jar) *sobek.Object {
 			ck.MaxAge = -1
 		}
 		j.SetCookies(u, gone)
-		return sobek.Null()
+		return sobek.Undefined()
 	})
 	method("cookiesForURL", func(f sobek.FunctionCall) sobek.Value {
 		out, at := c.vu.Runtime.NewObject(), map[string]*sobek.Object{}
@@ -104,7 +104,7 @@ func (c *client) newJarObject(j *Jar) *sobek.Object {
 	})
 	method("delete", func(f sobek.FunctionCall) sobek.Value {
 		j.SetCookies(c.jarURL(f), []*http.Cookie{{Name: f.Argument(1).String(), MaxAge: -1}})
-		return sobek.Null()
+		return sobek.Undefined()
 	})
 	method("set", func(f sobek.FunctionCall) sobek.Value {
 		u := c.jarURL(f)

@@ -253,12 +253,17 @@ func (q *call) setKind(name string) error {
 }
 
 func (q *call) has(name string) bool {
+	_, ok := q.field(name)
+	return ok
+}
+
+func (q *call) field(name string) (string, bool) {
 	for i := range q.header {
 		if q.header[i].Name == name {
-			return true
+			return q.header[i].Value, true
 		}
 	}
-	return false
+	return "", false
 }
 
 // set gives the header one value; of several spellings of a name the last one counts.

@@ -40,10 +40,7 @@ func construct(vu *scope.VU, kind metric.Kind) func(sobek.ConstructorCall) *sobe
 		if vu.Phase != scope.Init {
 			vu.Throw(errLate)
 		}
-		name, contains := "", metric.Default
-		if v := call.Argument(0); !sobek.IsUndefined(v) {
-			name = v.String()
-		}
+		name, contains := scope.Text(call.Argument(0)), metric.Default
 		if call.Argument(1).ToBoolean() {
 			contains = metric.Time
 		}

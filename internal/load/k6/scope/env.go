@@ -76,7 +76,13 @@ func (e *envObject) Get(key string) sobek.Value {
 	return e.vu.Env.values[key]
 }
 
-func (e *envObject) Set(key string, v sobek.Value) bool { return e.copied().Set(key, v) == nil }
+// Set keeps v as text: as in k6, and in every process, an environment holds nothing else.
+func (e *envObject) Set(key string, v sobek.Value) bool {
+	if text, ok := v.(sobek.String); ok {
+		return e.copied().Set(key, text) == nil
+	}
+	return e.copied().Set(key, Text(v)) == nil
+}
 
 func (e *envObject) Delete(key string) bool { return e.copied().Delete(key) == nil }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/sobek"
@@ -13,6 +14,7 @@ import (
 	"throng/internal/load/meter"
 	"throng/internal/metric"
 	"throng/internal/plan"
+	"throng/internal/run"
 )
 
 // Module makes a module's exports for one virtual user. It is called once in each runtime that imports the module.
@@ -122,8 +124,7 @@ type Test struct {
 	SystemTags SystemTags
 	Log        *slog.Logger
 	Console    *slog.Logger // console.log and its kin
-	// Open returns a file's bytes, path resolved against the calling module; only in Init.
-	// Resolve makes a URL of a path relative to the calling module.
+	InitLogs   atomic.Bool  // the script's top-level code has written to it
 
 	// Abort ends the whole test with exit code 108; Fail marks it as failed (110) and lets it go on.
 	Abort func(message string)
@@ -136,9 +137,14 @@ type Test struct {
 	// Scenarios are the running scenarios by name; written before the first iteration.
 	Scenarios            map[string]*Scenario
 	MinIterationDuration time.Duration
+	// Share is how much of a limit for the whole test falls to this process; 0 means all.
+	Share float64
 
 	// Once keeps what is made once for all virtual users (SharedArray): key to value.
 	Once sync.Map
+	// Shared is what the virtual users of all processes share, for throng/grid; Callers counts the runtimes that have asked it.
+	Shared  run.Shared
+	Callers atomic.Uint64
 	// HTTP is what all HTTP clients share (dialer, TLS, caches); owned by k6/http.
 	HTTP struct {
 		sync.Once

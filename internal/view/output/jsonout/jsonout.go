@@ -22,6 +22,7 @@ type Output struct {
 	stream    *stream.Stream
 	defs      stream.Definitions
 	announced map[*metric.Metric]bool
+	foreign   map[string]bool // Metric lines that came by AddLines
 	// The text of a tag set is made once: few sets make many samples.
 	tags map[*metric.TagSet][]byte
 }
@@ -31,7 +32,7 @@ const maxTagTexts = 1 << 14
 
 // New returns an output that writes to path.
 func New(path string, env stream.Env) *Output {
-	o := &Output{path: path, announced: map[*metric.Metric]bool{}, tags: map[*metric.TagSet][]byte{}}
+	o := &Output{path: path, announced: map[*metric.Metric]bool{}, foreign: map[string]bool{}, tags: map[*metric.TagSet][]byte{}}
 	o.stream = stream.New(path, 200*time.Millisecond, env, o.line)
 	return o
 }
@@ -55,6 +56,26 @@ func (o *Output) Run(ctx context.Context) error { return o.stream.Run(ctx) }
 
 // Add takes samples.
 func (o *Output) Add(samples []metric.Sample) { o.stream.Add(samples) }
+
+// maxForeign bounds the memory for Metric lines; more of them are written each time they come.
+const maxForeign = 10_000
+
+// AddLines takes whole lines that an output of this kind formatted in another process. Of equal Metric lines the first is written.
+func (o *Output) AddLines(lines []byte) {
+	o.stream.AddLines(lines, func(line []byte) bool {
+		if !bytes.HasPrefix(line, []byte(`{"type":"Metric",`)) {
+			return false
+		}
+		known := o.foreign[string(line)]
+		if !known && len(o.foreign) < maxForeign {
+			o.foreign[string(line)] = true
+		}
+		return known
+	})
+}
+
+// Flush writes all that waits.
+func (o *Output) Flush() error { return o.stream.Flush() }
 
 // Stop writes what is left and closes the file.
 func (o *Output) Stop() error { return o.stream.Stop() }
@@ -125,11 +146,6 @@ func (o *Output) announce(b []byte, m *metric.Metric) []byte {
 			d.Submetrics = append(d.Submetrics, sub)
 		}
 	}
-	for _, s := range o.defs.Submetrics {
-		if s.Metric == m.Name {
-			add(s.String(), s)
-		}
-	}
 	for _, e := range o.defs.Thresholds.Entries {
 		switch {
 		case e.Selector.Metric != m.Name:
@@ -139,6 +155,11 @@ func (o *Output) announce(b []byte, m *metric.Metric) []byte {
 			for _, r := range e.Rules {
 				d.Thresholds = append(d.Thresholds, source(r.Threshold))
 			}
+		}
+	}
+	for _, s := range o.defs.Submetrics {
+		if s.Metric == m.Name {
+			add(s.String(), s)
 		}
 	}
 	var line bytes.Buffer
@@ -160,12 +181,13 @@ func source(t threshold.Threshold) any {
 		return t.Source
 	}
 	o := struct {
-		Threshold      string `json:"threshold"`
-		AbortOnFail    bool   `json:"abortOnFail"`
-		DelayAbortEval string `json:"delayAbortEval,omitempty"`
-	}{t.Source, true, ""}
+		Threshold      string  `json:"threshold"`
+		AbortOnFail    bool    `json:"abortOnFail"`
+		DelayAbortEval *string `json:"delayAbortEval"` // null when there is none, as in k6
+	}{t.Source, true, nil}
 	if t.DelayAbortEval > 0 {
-		o.DelayAbortEval = t.DelayAbortEval.String()
+		delay := t.DelayAbortEval.String()
+		o.DelayAbortEval = &delay
 	}
 	return o
 }

@@ -58,7 +58,7 @@ func TestLinesAreK6s(t *testing.T) {
 		metric.Sample{Metric: cc, Time: when, Value: 1e-7, Metadata: map[string]string{"vu": "1", "iter": "0"}},
 		metric.Sample{Metric: b.HTTPReqDuration, Time: when.Truncate(time.Second), Value: 123456789},
 	)
-	want := `{"type":"Metric","data":{"name":"cc","type":"counter","contains":"default","thresholds":["count>0",{"threshold":"count<9","abortOnFail":true,"delayAbortEval":"1m0s"},"count<10",{"threshold":"count<11","abortOnFail":true}],"submetrics":[{"name":"cc{a:b,c:d}","suffix":"a:b,c:d","tags":{"a":"b","c":"d"}}]},"metric":"cc"}
+	want := `{"type":"Metric","data":{"name":"cc","type":"counter","contains":"default","thresholds":["count>0",{"threshold":"count<9","abortOnFail":true,"delayAbortEval":"1m0s"},"count<10",{"threshold":"count<11","abortOnFail":true,"delayAbortEval":null}],"submetrics":[{"name":"cc{a:b,c:d}","suffix":"a:b,c:d","tags":{"a":"b","c":"d"}}]},"metric":"cc"}
 {"metric":"cc","type":"Point","data":{"time":"2026-11-21T04:10:36.075739878Z","value":1.5,"tags":{"a":"b","group":"","l":"c,d","z":"\u003cx\u003e\u0026\""}}}
 {"metric":"cc","type":"Point","data":{"time":"2026-11-21T04:10:36.075739878Z","value":1e+21,"tags":{"group":""}}}
 {"metric":"cc","type":"Point","data":{"time":"2026-11-21T04:10:36.075739878Z","value":1e-07,"tags":{},"metadata":{"iter":"0","vu":"1"}}}

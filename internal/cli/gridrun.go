@@ -1,0 +1,330 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"throng/internal/fault"
+	"throng/internal/grid/client"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/conductor"
+	"throng/internal/grid/desk"
+	"throng/internal/load/executor"
+	"throng/internal/metric"
+	"throng/internal/plan"
+	"throng/internal/run"
+	"throng/internal/segment"
+	"throng/internal/view/summary"
+	viewterm "throng/internal/view/term"
+)
+
+// gridFlags are the flags of run that only a grid understands.
+type gridFlags struct {
+	access
+	nodeLoss string
+	detach   bool
+	nodes    int
+	where    map[string]string
+}
+
+func (f *gridFlags) addFlags(set *pflag.FlagSet) {
+	f.access.addFlags(set)
+	set.StringVar(&f.nodeLoss, "on-node-loss", string(cluster.Reassign), "what becomes of a lost node's share: reassign, continue or fail (with --grid)")
+	set.BoolVar(&f.detach, "detach", false, "print the run's id and leave it to the grid (with --grid)")
+	set.IntVar(&f.nodes, "nodes", 0, "how many nodes take part; 0: all that can (with --grid)")
+	set.StringToStringVar(&f.where, "where", nil, "labels that nodes must have, such as zone=a (with --grid)")
+}
+
+// asked is what a submitter asks for, all but the bundle.
+func (f *gridFlags) asked(g *global, t *test) (cluster.Asked, error) {
+	loss, err := cluster.ParseNodeLoss(f.nodeLoss)
+	if err == nil && f.nodes < 0 {
+		err = fmt.Errorf("--nodes is %d: a number above 0 would be right, or none for all", f.nodes)
+	}
+	if err != nil {
+		return cluster.Asked{}, fault.New(fault.InvalidConfig, err)
+	}
+	view, err := json.Marshal(g.wish(t))
+	return cluster.Asked{
+		Name: t.arg, NodeLoss: loss, Nodes: f.nodes, Where: f.where, Full: t.runtime.SummaryMode == "full",
+		NoThresholds: t.runtime.NoThresholds, InitTimeout: t.limit, View: view,
+	}, err
+}
+
+// runOnGrid has the grid run a test, and shows what a local run would show.
+func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
+	grid, err := f.dial(g)
+	if err != nil {
+		return err
+	}
+	if _, err := grid.Learn(ctx); err != nil {
+		return err
+	}
+	asked, err := f.asked(g, t)
+	if err != nil {
+		return err
+	}
+	opts, runner, err := t.inspect(ctx, g)
+	if err != nil {
+		return err
+	}
+	runner.Close()
+	ready, err := readyOf(opts, t.runtime.NoThresholds)
+	if err != nil {
+		return err
+	}
+	id, err := g.submit(ctx, grid, t, opts, asked)
+	if err != nil {
+		return err
+	}
+	if f.detach {
+		_, err := fmt.Fprintln(g.Stdout, id)
+		return err
+	}
+	s := &follower{global: g, grid: grid, id: id, wish: g.wish(t), runtime: t.runtime, ready: ready, stops: true}
+	console, closeConsole, err := consoleLog(g, t)
+	if err != nil {
+		return err
+	}
+	defer closeConsole()
+	s.console = console
+	if !g.quiet {
+		fmt.Fprint(g.Stdout, header(ready, t.arg, "grid, run "+id, g.color(g.Stdout)))
+	}
+	return s.follow(ctx)
+}
+
+// readyOf is what the runners of the whole test together will be.
+func readyOf(opts plan.Options, noThresholds bool) (run.Ready, error) {
+	if _, _, err := requirementsOf(opts); err != nil {
+		return run.Ready{}, err
+	}
+	derived, _, err := opts.WithScenarios()
+	if err != nil {
+		return run.Ready{}, err
+	}
+	r := run.Ready{Options: derived}
+	if r.Scenarios, err = plan.Derive(opts); err != nil {
+		return r, err
+	}
+	if r.Segment, err = opts.Tuple(); err != nil {
+		return r, err
+	}
+	_, r.MaxVUs, r.MaxDuration = executor.Requirements(r.Scenarios, r.Segment)
+	return r, nil
+}
+
+// submit sends the test to the grid and returns the run's id.
+func (g *global) submit(ctx context.Context, grid *client.Grid, t *test, opts plan.Options, asked cluster.Asked) (string, error) {
+	name, err := t.packForGrid(opts)
+	if err != nil {
+		return "", err
+	}
+	defer os.Remove(name)
+	digest, err := grid.Send(ctx, func() (io.ReadCloser, error) { return os.Open(name) })
+	if err != nil {
+		return "", fmt.Errorf("send the test to the grid: %w", err)
+	}
+	asked.Bundle = digest
+	var rec cluster.Run
+	if err := grid.JSON(ctx, http.MethodPost, desk.RunsPath, asked, &rec); err != nil {
+		return "", err
+	}
+	return rec.ID, nil
+}
+
+// follower shows a run of the grid.
+type follower struct {
+	*global
+	grid    *client.Grid
+	id      string
+	wish    summary.Wish
+	runtime plan.Runtime
+	ready   run.Ready // of the whole test; its zero value when the run was only followed
+	console *slog.Logger
+	stops   bool // a signal stops the run; else it ends the following
+
+	mu      sync.Mutex // guards what follows, which the display reads
+	stage   string
+	tick    desk.Tick
+	load    metric.Load
+	pulse   viewterm.Pulse
+	display viewterm.Display
+}
+
+// follow shows the run until it has ended, and then what it came to.
+func (s *follower) follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stopSignals := s.signals(ctx, cancel)
+	defer stopSignals()
+	s.display = viewterm.Display{Out: s.Stdout, Screen: s.screen, Colour: s.color(s.Stdout), Quiet: s.quiet}
+	showing, stopShowing := context.WithCancel(context.Background())
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		if err := s.display.Run(showing, s.frame); err != nil {
+			s.log.Debug("the progress could not be shown: " + err.Error())
+		}
+	})
+	err := s.grid.Follow(ctx, s.id, s.tell)
+	stopShowing()
+	beside.Wait()
+	if err != nil {
+		return err
+	}
+	var rec cluster.Run
+	var res desk.Result
+	if err := s.grid.JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id, nil, &rec); err != nil {
+		return err
+	}
+	if err := s.grid.JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id+"/result", nil, &res); err != nil {
+		return err
+	}
+	return s.conclude(&res)
+}
+
+// signals has the first SIGINT or SIGTERM stop the run, or the following; the second ends the process at once.
+func (s *follower) signals(ctx context.Context, cancel context.CancelCauseFunc) func() {
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		select {
+		case <-done:
+			return
+		case sig := <-caught:
+			why := fault.New(fault.Interrupted, fmt.Errorf("test run was aborted because k6 received a '%s' signal", sig))
+			if !s.stops {
+				cancel(why)
+				return
+			}
+			if err := s.grid.JSON(ctx, http.MethodPost, desk.RunsPath+"/"+s.id+"/stop", desk.StopCall{Why: why.Error(), Kind: fault.Interrupted}, nil); err != nil {
+				s.log.Error("the run could not be stopped: " + err.Error())
+			}
+		}
+		select {
+		case <-done:
+		case <-caught:
+			s.log.Error(errSecondSignal.Error())
+			os.Exit(fault.Interrupted.ExitCode())
+		}
+	})
+	return func() {
+		signal.Stop(caught)
+		close(done)
+		watcher.Wait()
+	}
+}
+
+// tell takes one event of the run.
+func (s *follower) tell(e desk.Event) {
+	switch {
+	case e.Line != nil:
+		s.line(e)
+	case e.Stage != nil:
+		s.mu.Lock()
+		s.stage = *e.Stage
+		s.mu.Unlock()
+	case e.Tick != nil:
+		var snap metric.Snapshot
+		if err := snap.UnmarshalBinary(e.Tick.Snapshot); err != nil {
+			s.log.Debug("a snapshot cannot be read: " + err.Error())
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.pulse = s.pulse.Next(e.Tick.Begun, snap, s.display.Colour)
+		s.tick, s.load = *e.Tick, snap.Load
+	case e.State == cluster.Queued && e.Before > 0:
+		s.log.Info(fmt.Sprintf("the run waits in the queue; before it: %d", e.Before))
+	}
+}
+
+// line shows what a node's runner wrote to its console or its log, as a local run would.
+func (s *follower) line(e desk.Event) {
+	log := s.log
+	if e.Line.Console {
+		log = s.console
+	}
+	var attrs []any
+	for _, a := range e.Line.Attrs {
+		attrs = append(attrs, slog.String(a[0], a[1]))
+	}
+	if e.Node != "" {
+		attrs = append(attrs, slog.String("node", e.Node))
+	}
+	log.Log(context.Background(), slog.Level(e.Line.Level), e.Line.Text, attrs...)
+}
+
+func (s *follower) frame() viewterm.Frame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return viewterm.Frame{Stage: s.stage, Elapsed: s.tick.Elapsed, Max: s.ready.MaxDuration, Load: s.load, Pulse: s.pulse, Scenarios: s.tick.Progress}
+}
+
+// conclude shows what the run came to, and returns what a local run would.
+func (s *follower) conclude(res *desk.Result) error {
+	err := res.Fault.Err()
+	if !res.Measured {
+		return err
+	}
+	out := conductor.Outcome{Elapsed: res.Elapsed, SetupData: res.Setup, Err: err, Measured: true}
+	if derr := json.Unmarshal(res.Ready, &out.Ready); derr != nil {
+		return fmt.Errorf("read what the run was: %w", derr)
+	}
+	if derr := out.Snapshot.UnmarshalBinary(res.Snapshot); derr != nil {
+		return derr
+	}
+	out.Ready.Segment = segment.Whole()
+	out.Verdicts = out.Ready.Thresholds.Judge(out.Snapshot, out.Elapsed, true)
+	s.sumUp(s.runtime, s.wish, out, func([]byte) (map[string][]byte, error) { return res.Files, res.SummaryFault.Err() })
+	s.tellDisturbances(out, res)
+	if ferr := s.display.Final(s.frame()); ferr != nil {
+		s.log.Debug("the progress could not be shown: " + ferr.Error())
+	}
+	return err
+}
+
+// tellDisturbances says what happened to the run, after its summary: where the script has one of its own, standard output is
+// the script's.
+func (s *follower) tellDisturbances(out conductor.Outcome, res *desk.Result) {
+	to := s.Stdout
+	if out.Ready.HasSummary {
+		to = s.Stderr
+	}
+	fmt.Fprint(to, summary.Disturbances(res.Began, out.Snapshot, plansOf(out.Ready.Options), res.Disturbances, s.color(to)))
+}
+
+// plansOf says how many iterations the scenarios were to begin, where that is known before.
+func plansOf(opts plan.Options) (out []summary.Plan) {
+	scenarios, err := plan.Derive(opts)
+	if err != nil {
+		return nil // the run itself has said so
+	}
+	for i := range scenarios {
+		if n, ok := executor.Planned(&scenarios[i]); ok {
+			out = append(out, summary.Plan{Scenario: scenarios[i].Name, Iterations: n})
+		}
+	}
+	return out
+}
+
+// header is what a run begins with.
+func header(r run.Ready, script, execution string, colour bool) string {
+	h := viewterm.Header{
+		Version: "v" + Version, Script: script, MaxVUs: r.MaxVUs, MaxDuration: r.MaxDuration, Colour: colour,
+		Share: fmt.Sprintf("%.2f%%", 100*r.Segment.Segment().Share()), Execution: execution, Scenarios: describe(r),
+	}
+	return h.String()
+}

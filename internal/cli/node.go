@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"throng/internal/fault"
+	"throng/internal/node"
+)
+
+func newNode(g *global) *cobra.Command {
+	o := node.Options{Labels: map[string]string{}}
+	var clientURLs, serverURLs, seeds []string
+	var labels map[string]string
+	c := &cobra.Command{
+		Use: "node", Short: "be a node of a grid", Args: cobra.NoArgs,
+		Long: "node makes this host part of a grid. Without --seeds, on a fresh data directory, it founds one and prints the command that\n" +
+			"joins another node; with --seeds it joins. A node that was part of a grid needs no seeds to come back.\n\n" +
+			"The address of --client-urls serves everything: throng's commands, the other nodes, and etcd's own clients. Members of the\n" +
+			"store reach each other at --server-urls. SIGTERM stops the node: it gives its work away and remains a member.",
+		Example: "  throng node --data-dir /var/lib/throng\n" +
+			"  throng node --seeds https://h1:2379 --token-file join.token",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for flag, list := range map[*[]string]*string{&clientURLs: &o.ClientURL, &serverURLs: &o.ServerURL} {
+				if len(*flag) > 1 {
+					return fault.New(fault.InvalidConfig, fmt.Errorf("a node has one address for clients and one for members, not %s", strings.Join(*flag, ",")))
+				}
+				*list = strings.Join(*flag, "")
+			}
+			maps.Copy(o.Labels, labels)
+			o.Seeds = seeds
+			return g.runNode(cmd.Context(), o)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.Hostname, "hostname", "", "the node's `NAME`, which no other node has (default: the host's)")
+	f.StringVar(&o.DataDir, "data-dir", "", "where the node keeps what it knows (default: "+defaultDataDir()+")")
+	f.StringSliceVar(&clientURLs, "client-urls", nil, "`URL` at which everybody reaches the node (default: https://HOSTNAME:2379)")
+	f.StringSliceVar(&serverURLs, "server-urls", nil, "`URL` at which members of the store reach each other (default: https://HOSTNAME:2380)")
+	f.StringSliceVar(&seeds, "seeds", nil, "`URLs` of nodes of the grid to join; the first one that answers will do")
+	f.StringVar(&o.TokenFile, "token-file", "", "file with the join token (default: THRONG_TOKEN_FILE)")
+	f.IntVar(&o.Ideal, "ideal-cluster-size", node.DefaultIdeal, "how many nodes shall vote, if there are so many; counts when a grid is founded")
+	f.BoolVar(&o.NoServer, "no-server", false, "never vote")
+	f.BoolVar(&o.Insecure, "insecure", false, "plain text and no tokens; on loopback addresses only")
+	f.Float64Var(&o.Capacity, "capacity", 1, "how much load the node takes beside one of capacity 1")
+	f.StringToStringVar(&labels, "label", nil, "`KEY=VALUE` by which runs can choose nodes; may be repeated")
+	return c
+}
+
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/throng"
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "throng-data"
+	}
+	return filepath.Join(home, ".local", "share", "throng")
+}
+
+// runNode runs a node until a signal ends it.
+func (g *global) runNode(ctx context.Context, o node.Options) error {
+	if o.Hostname == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return fault.WithHint(fault.InvalidConfig, fmt.Errorf("the host's name cannot be read: %w", err), "--hostname gives the node one")
+		}
+		o.Hostname = name
+	}
+	if o.DataDir == "" {
+		o.DataDir = defaultDataDir()
+	}
+	if o.TokenFile == "" {
+		o.TokenFile = g.setting("", "TOKEN_FILE", "")
+	}
+	command, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	o.Command, o.Version, o.Log, o.Out = command, Version, g.log, g.Stdout
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	caught := make(chan os.Signal, 2)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(caught)
+	go func() {
+		<-caught
+		g.log.Info("the node stops; a second signal stops it at once")
+		cancel(errors.New("told to stop"))
+		<-caught
+		g.log.Error(errSecondSignal.Error())
+		os.Exit(fault.Interrupted.ExitCode())
+	}()
+	return node.Run(ctx, o)
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"throng/internal/load/bundle"
+	"throng/internal/load/scheduler"
+	"throng/internal/load/script"
+	"throng/internal/plan"
+	"throng/internal/run"
+	"throng/internal/run/pipe"
+	"throng/internal/segment"
+)
+
+// newRunner is the command that a node starts for every part of a run. It is not for people: its standard input and output are a
+// pipe to the node.
+func newRunner(g *global) *cobra.Command {
+	return &cobra.Command{
+		Use: "runner", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.serveNode(cmd.Context()) },
+	}
+}
+
+// serveNode does what the node at the other end of standard input and output asks for.
+func (g *global) serveNode(ctx context.Context) error {
+	conn := nodeStream(g.Stdin, g.Stdout)
+	os.Stdout = g.Stderr // nothing but frames may get into the pipe
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var tuner sync.WaitGroup
+	tuner.Go(func() { g.tuneCollector(ctx) })
+	defer tuner.Wait()
+	defer stop()
+	return pipe.Serve(ctx, conn, g.startRunner, func(err error) {
+		// Whatever goes on, a process whose node is gone, or no longer lets it, ends at once.
+		code := 0
+		if !errors.Is(err, pipe.ErrGone) {
+			fmt.Fprintln(g.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
+	})
+}
+
+// stream makes one stream of standard input and output.
+type stream struct {
+	io.Reader
+	out *os.File
+}
+
+func (s stream) Write(b []byte) (int, error) { return s.out.Write(b) }
+func (s stream) Close() error                { return s.out.Close() }
+
+// runner is a scheduler whose samples go to the node too.
+type runner struct {
+	*scheduler.Scheduler
+	*feeder
+}
+
+// startRunner makes the runner that a job asks for.
+func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run.Runner, error) {
+	var job run.Job
+	if err := json.Unmarshal(data, &job); err != nil {
+		return nil, fmt.Errorf("read the job: %w", err)
+	}
+	share, err := segment.ParseShare(job.Share)
+	if err != nil {
+		return nil, err
+	}
+	level := slog.LevelInfo
+	if job.Verbose {
+		level = slog.LevelDebug
+	}
+	g.log = slog.New(up.Log(level))
+	t, err := g.unpack(job)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := remoteOutputs(job, up)
+	if err != nil {
+		return nil, err
+	}
+	s := t.scheduler(g, slog.New(up.Console(level)), func(c *scheduler.Config) {
+		c.Share, c.Parts, c.NoThresholds, c.Tags, c.Raw = share, job.Parts, job.NoThresholds, job.Tags, len(outputs) > 0
+		c.Consolidate = t.packedOptions(job)
+		if limit := job.MemoryLimit; limit > 0 && limit < math.MaxInt64 {
+			debug.SetMemoryLimit(int64(limit))
+			c.MemoryLimit = limit
+		}
+	})
+	return &runner{s, &feeder{ctx: ctx, outputs: outputs, drain: s.Drain, log: g.log}}, nil
+}
+
+// Init reads the script, and has the outputs know what it is going to measure.
+func (r *runner) Init(ctx context.Context) (run.Ready, error) {
+	ready, err := r.Scheduler.Init(ctx)
+	if err == nil {
+		err = r.feeder.start(ready)
+	}
+	// Compiling has left garbage, and the virtual users may wait for long: many runners share the host's memory.
+	debug.FreeOSMemory()
+	return ready, err
+}
+
+// unpack reads the test that a job names.
+func (g *global) unpack(job run.Job) (*test, error) {
+	b, err := bundle.Open(job.Bundle, bundle.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	t := &test{arg: b.Filename.Path, limit: job.InitTimeout, script: script.Unpack(b, script.Options{NoRemote: true, Log: g.log})}
+	if t.limit <= 0 {
+		t.limit = initTimeout
+	}
+	t.runtime.CompatibilityMode = b.CompatibilityMode
+	if job.CompatibilityMode != "" {
+		t.runtime.CompatibilityMode = job.CompatibilityMode
+	}
+	t.env = map[string]string{"HOSTNAME": job.Node}
+	maps.Copy(t.env, b.Env)
+	maps.Copy(t.env, job.Env)
+	return t, t.compile(g.log)
+}
+
+// packedOptions returns the options that the submitter has consolidated; the script's own are part of them.
+func (t *test) packedOptions(job run.Job) func([]byte) (plan.Options, error) {
+	return func([]byte) (plan.Options, error) {
+		opts, err := plan.Decode(t.script.Bundle.Options)
+		if job.LocalIPs != "" {
+			opts.LocalIPs = plan.Some(job.LocalIPs)
+		}
+		t.own, t.config = opts, plan.Config{Options: opts}
+		return opts, err
+	}
+}

@@ -1,0 +1,271 @@
+package beat
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"throng/internal/grid/courier"
+	"throng/internal/grid/fence"
+)
+
+// Path is where a Receiver listens.
+const Path = "/throng/v1/beat"
+
+// Receiver hears beats. It is safe for concurrent use.
+type Receiver struct {
+	cfg ReceiverConfig
+
+	mu      sync.Mutex // guards what follows
+	witness *fence.Witness
+	nodes   map[string]*peer
+	parts   map[string]map[string]*Heard // by run, by part
+	changed chan struct{}                // closed, and made anew, at every change of a report
+}
+
+// ReceiverConfig says how a Receiver answers.
+type ReceiverConfig struct {
+	Self string
+	// Grid returns who leads in which term and who votes, as this node knows it.
+	Grid func() (leader string, term uint64, voters []string)
+	// Caller is the name of the node that a request comes from, proved; "" where nothing is proved.
+	Caller func(*http.Request) string
+	// Lines takes a part's console and log lines, in order and each once, while this node leads. It must not wait.
+	Lines func(node, run, part string, lines []Line, leftOut int64)
+}
+
+type peer struct {
+	life     string
+	seq      uint64
+	offset   time.Duration
+	silences map[string]time.Duration
+	told     time.Time // when silences arrived
+}
+
+// Heard is what was last heard of a part.
+type Heard struct {
+	Node string
+	Life string
+	At   time.Time
+	Report
+	lines   int64 // number of the line wanted next
+	leftOut int64
+}
+
+// NewReceiver returns a Receiver that has heard nobody.
+func NewReceiver(cfg ReceiverConfig) *Receiver {
+	return &Receiver{
+		cfg: cfg, witness: fence.NewWitness(time.Now()), nodes: map[string]*peer{}, parts: map[string]map[string]*Heard{}, changed: make(chan struct{}),
+	}
+}
+
+// ServeHTTP answers for Path.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	courier.Handler(func(req *http.Request) (any, error) {
+		b, err := readBeat(req.Body, req.ContentLength)
+		if err != nil {
+			return nil, &courier.Status{Code: http.StatusBadRequest, Err: err}
+		}
+		if who := r.cfg.Caller(req); who != "" && who != b.Node {
+			return nil, &courier.Status{Code: http.StatusForbidden, Err: fmt.Errorf("%s sends a beat in the name of %s", who, b.Node)}
+		}
+		return r.Hear(b, time.Now()), nil
+	}).ServeHTTP(w, req)
+}
+
+// Hear takes in a beat that arrived at now.
+func (r *Receiver) Hear(b *Beat, now time.Time) Ack {
+	leader, term, voters := r.cfg.Grid()
+	ack := Ack{Now: now, Leader: leader, Term: term, Voters: voters}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.nodes[b.Node]
+	if p == nil {
+		p = &peer{}
+		r.nodes[b.Node] = p
+	}
+	if p.life == b.Life && b.Seq < p.seq {
+		return ack // overtaken by a newer one
+	}
+	r.witness.Heard(b.Node, now)
+	p.life, p.seq, p.offset = b.Life, b.Seq, b.Offset
+	if b.Silences != nil {
+		p.silences, p.told = b.Silences, now
+	}
+	for i := range b.Reports {
+		r.report(b, &b.Reports[i], now, leader == r.cfg.Self, &ack)
+	}
+	if len(b.Reports) > 0 {
+		close(r.changed)
+		r.changed = make(chan struct{})
+	}
+	return ack
+}
+
+func (r *Receiver) report(b *Beat, in *Report, now time.Time, leading bool, ack *Ack) {
+	parts := r.parts[in.Run]
+	if parts == nil {
+		parts = map[string]*Heard{}
+		r.parts[in.Run] = parts
+	}
+	h := parts[in.Part]
+	if h == nil {
+		h = &Heard{}
+		parts[in.Part] = h
+	}
+	snapshot, seq := h.Snapshot, h.Seq
+	h.Node, h.Life, h.At, h.Report = b.Node, b.Life, now, *in
+	if len(in.Snapshot) == 0 || in.Seq < seq { // only the newest snapshot is kept, whichever beat brought it
+		h.Snapshot, h.Seq = snapshot, seq
+	}
+	h.Lines = nil
+	if !leading {
+		return
+	}
+	fresh := in.Lines
+	if skip := h.lines - in.First; skip > 0 {
+		fresh = fresh[min(skip, int64(len(fresh))):]
+	}
+	h.lines = max(h.lines, in.First+int64(len(in.Lines)))
+	if len(fresh) > 0 || in.LeftOut > h.leftOut {
+		r.cfg.Lines(b.Node, in.Run, in.Part, fresh, max(0, in.LeftOut-h.leftOut))
+		h.leftOut = max(h.leftOut, in.LeftOut)
+	}
+	if ack.Lines == nil {
+		ack.Lines = map[string]int64{}
+	}
+	ack.Lines[Key(in.Run, in.Part)] = h.lines
+}
+
+// Changed is closed when a report has arrived since the call.
+func (r *Receiver) Changed() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.changed
+}
+
+// Parts returns what was last heard of every part of a run.
+func (r *Receiver) Parts(run string) map[string]Heard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make(map[string]Heard, len(r.parts[run]))
+	for id, h := range r.parts[run] {
+		out[id] = *h
+	}
+	return out
+}
+
+// Take adds what another voter has heard of a run: what is newer counts.
+func (r *Receiver) Take(run string, parts map[string]Heard) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	mine := r.parts[run]
+	if mine == nil {
+		mine = map[string]*Heard{}
+		r.parts[run] = mine
+	}
+	for id, h := range parts {
+		if have := mine[id]; have == nil || have.Seq < h.Seq {
+			if have != nil && have.At.After(h.At) { // a newer report, an older snapshot
+				have.Seq, have.Size, have.Snapshot = h.Seq, h.Size, h.Snapshot
+				continue
+			}
+			mine[id] = &h
+		}
+	}
+}
+
+// Forget drops what is known of a run.
+func (r *Receiver) Forget(run string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.parts, run)
+}
+
+// Silences returns for how long this voter has not heard each of nodes.
+func (r *Receiver) Silences(nodes []string) map[string]time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.witness.Silences(nodes, time.Now())
+}
+
+// Told returns what each voter last said of its silences, not older than a beat and a half, this one's own included.
+func (r *Receiver) Told(voters, nodes []string) map[string]map[string]time.Duration {
+	own := r.Silences(nodes)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := map[string]map[string]time.Duration{}
+	for _, v := range voters {
+		if p := r.nodes[v]; p != nil && time.Since(p.told) < fence.Every*3/2 {
+			out[v] = maps.Clone(p.silences)
+		}
+	}
+	out[r.cfg.Self] = own
+	return out
+}
+
+// Peer returns the life of a node's process and how far the leader's clock is ahead of the node's, as last heard; false for one never
+// heard.
+func (r *Receiver) Peer(node string) (life string, offset time.Duration, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.nodes[node]
+	if p == nil {
+		return "", 0, false
+	}
+	return p.life, p.offset, true
+}
+
+// HeardPath begins the paths where a voter tells what it has heard of a run: HeardPath + its id.
+const HeardPath = "/throng/v1/heard/"
+
+// told is a Heard on its way.
+type told struct {
+	Heard
+	Snapshot []byte `json:"snapshot"`
+}
+
+// HeardHandler answers for HeardPath.
+func (r *Receiver) HeardHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		out := map[string]told{}
+		for id, h := range r.Parts(strings.TrimPrefix(req.URL.Path, HeardPath)) {
+			out[id] = told{h, h.Snapshot}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(out) // who has gone need not be told
+	})
+}
+
+// Ask returns what the voter at base has heard of a run.
+func Ask(ctx context.Context, c *courier.Client, base, run string) (map[string]Heard, error) {
+	res, err := c.Do(ctx, http.MethodGet, base, HeardPath+run, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	var in map[string]told
+	if err := json.NewDecoder(io.LimitReader(res.Body, 4*maxBeat)).Decode(&in); err != nil {
+		return nil, fmt.Errorf("read what %s has heard: %w", base, err)
+	}
+	out := make(map[string]Heard, len(in))
+	for id, t := range in {
+		t.Heard.Snapshot = t.Snapshot
+		out[id] = t.Heard
+	}
+	return out, nil
+}
+
+// ForgetNode drops what is known of a node that left the grid.
+func (r *Receiver) ForgetNode(node string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.witness.Forget(node)
+	delete(r.nodes, node)
+}

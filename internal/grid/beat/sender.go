@@ -1,0 +1,258 @@
+package beat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"throng/internal/grid/courier"
+	"throng/internal/grid/fence"
+)
+
+// Voter is somebody to send beats to.
+type Voter struct{ Name, URL string }
+
+// SenderConfig says what a Sender sends and whom it tells of what came back.
+type SenderConfig struct {
+	Self, Life string
+	Client     *courier.Client
+	// Voters are those who vote, as this node knows it, and who of them leads. What it returns must not be changed.
+	Voters func() (voters []Voter, leader string)
+	// Reports are the parts' reports; with false, without snapshots and lines.
+	Reports func(whole bool) []Report
+	// Safe tells that a voter holds the snapshots of these reports: whether its host is a second one, as far as there is any,
+	// and whether it leads. Read tells that the leader has the lines up to a number.
+	Safe func(reports []Report, second, leader bool)
+	Read func(lines map[string]int64)
+	// Silences are what this node has not heard, if it votes; else nil.
+	Silences func() map[string]time.Duration
+	// Local takes the beats to this node itself; nil where there is no Receiver.
+	Local *Receiver
+	// Every is the time between two beats; 0: fence.Every.
+	Every time.Duration
+	// Failed is told of beats that got no answer; nil: nobody wants to know.
+	Failed func(voter string, err error)
+}
+
+// Sender sends a node's beats and keeps its lease. It is safe for concurrent use.
+type Sender struct {
+	cfg SenderConfig
+
+	mu     sync.Mutex // guards what follows
+	holder fence.Holder
+	seq    uint64
+	clock  clock
+	nudges map[string]chan struct{} // by voter
+	lease  chan struct{}            // closed, and made anew, when the lease may have become longer
+}
+
+// NewSender returns a Sender that has sent nothing.
+func NewSender(cfg SenderConfig) *Sender {
+	if cfg.Every == 0 {
+		cfg.Every = fence.Every
+	}
+	return &Sender{cfg: cfg, nudges: map[string]chan struct{}{}, lease: make(chan struct{})}
+}
+
+// Nudge has the next beats sent at once.
+func (s *Sender) Nudge() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.nudges {
+		select {
+		case n <- struct{}{}:
+		default: // one is about to be sent anyway
+		}
+	}
+}
+
+// Until is when this node's lease ends, on its own clock; the zero time while it has none.
+func (s *Sender) Until() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.holder.Until()
+}
+
+// Renewed is closed when the lease may have become longer since the call.
+func (s *Sender) Renewed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lease
+}
+
+// Offset is how far the leader's clock is ahead of this node's, as measured by the quickest of the last beats, and the time
+// that this one took: the measurement's error is at most half of it.
+func (s *Sender) Offset() (offset, round time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock.best()
+}
+
+// Run sends beats until ctx ends: to every voter on its own, so that one that does not answer holds up no other.
+func (s *Sender) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	lines := map[Voter]context.CancelFunc{}
+	defer func() {
+		for _, stop := range lines {
+			stop()
+		}
+	}()
+	tick := time.NewTicker(s.cfg.Every / 4)
+	defer tick.Stop()
+	for {
+		voters, _ := s.cfg.Voters()
+		names := make([]string, len(voters))
+		for i, v := range voters {
+			names[i] = v.Name
+			if lines[v] == nil {
+				lctx, stop := context.WithCancel(ctx)
+				lines[v] = stop
+				nudge := make(chan struct{}, 1)
+				s.mu.Lock()
+				s.nudges[v.Name] = nudge
+				s.mu.Unlock()
+				wg.Go(func() { s.line(lctx, v, nudge) })
+			}
+		}
+		for v, stop := range lines {
+			if !slices.Contains(voters, v) {
+				stop()
+				delete(lines, v)
+			}
+		}
+		s.mu.Lock()
+		s.holder.Electorate(names)
+		for name := range s.nudges {
+			if !slices.Contains(names, name) {
+				delete(s.nudges, name)
+			}
+		}
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// line sends beats to one voter.
+func (s *Sender) line(ctx context.Context, v Voter, nudge <-chan struct{}) {
+	tick := time.NewTicker(s.cfg.Every)
+	defer tick.Stop()
+	for {
+		s.send(ctx, v)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-nudge:
+		}
+	}
+}
+
+func (s *Sender) send(ctx context.Context, v Voter) {
+	b, whole := s.beat(v)
+	sent := time.Now()
+	b.Sent = sent
+	ack, err := s.deliver(ctx, v, b)
+	if err != nil && s.cfg.Failed != nil && ctx.Err() == nil {
+		s.cfg.Failed(v.Name, err)
+	}
+	if err != nil && !errors.Is(err, courier.ErrRefused) {
+		return
+	}
+	s.mu.Lock()
+	s.holder.Acknowledged(v.Name, sent)
+	if err == nil && ack.Leader == v.Name {
+		s.clock.measured(ack.Now.Sub(sent), time.Since(sent))
+	}
+	close(s.lease)
+	s.lease = make(chan struct{})
+	s.mu.Unlock()
+	if err != nil {
+		return
+	}
+	if whole {
+		s.cfg.Safe(b.Reports, v.Name != s.cfg.Self || alone(s.cfg.Voters()), ack.Leader == v.Name)
+	}
+	if ack.Leader == v.Name {
+		s.cfg.Read(ack.Lines)
+	}
+}
+
+// alone reports whether there is no second host that could keep a snapshot.
+func alone(voters []Voter, _ string) bool { return len(voters) < 2 }
+
+// beat makes the beat for a voter; whole says whether it carries snapshots.
+func (s *Sender) beat(v Voter) (b *Beat, whole bool) {
+	voters, leader := s.cfg.Voters()
+	whole = slices.Contains(keepers(s.cfg.Self, voters, leader), v.Name)
+	b = &Beat{Node: s.cfg.Self, Life: s.cfg.Life, Reports: s.cfg.Reports(whole), Silences: s.cfg.Silences()}
+	s.mu.Lock()
+	s.seq++
+	b.Seq = s.seq
+	b.Offset, _ = s.clock.best()
+	s.mu.Unlock()
+	return b, whole
+}
+
+// keepers are the voters who keep a node's snapshots: the leader, and the first other one that is not the node itself.
+func keepers(self string, voters []Voter, leader string) []string {
+	keep := []string{leader}
+	for _, v := range voters {
+		if v.Name != leader && v.Name != self {
+			return append(keep, v.Name)
+		}
+	}
+	return keep
+}
+
+func (s *Sender) deliver(ctx context.Context, v Voter, b *Beat) (Ack, error) {
+	if v.Name == s.cfg.Self && s.cfg.Local != nil {
+		return s.cfg.Local.Hear(b, time.Now()), nil
+	}
+	body, err := b.Encode()
+	if err != nil {
+		return Ack{}, err
+	}
+	// Not longer than half a lease: a beat that is stuck must leave time for the next one.
+	ctx, cancel := context.WithTimeout(ctx, fence.Lease/2)
+	defer cancel()
+	res, err := s.cfg.Client.Do(ctx, http.MethodPost, v.URL, Path, "application/octet-stream", bytes.NewReader(body))
+	if err != nil {
+		return Ack{}, err
+	}
+	defer res.Body.Close()
+	var ack Ack
+	return ack, json.NewDecoder(io.LimitReader(res.Body, courier.MaxJSON)).Decode(&ack)
+}
+
+// clock keeps the last measurements of the leader's clock.
+type clock struct {
+	last [8]struct{ ahead, round time.Duration }
+	n    int
+}
+
+// measured notes that the leader's clock showed ahead more than ours did when we sent, and that the answer took round.
+func (c *clock) measured(ahead, round time.Duration) {
+	m := &c.last[c.n%len(c.last)]
+	m.ahead, m.round = ahead-round/2, round
+	c.n++
+}
+
+func (c *clock) best() (offset, round time.Duration) {
+	for i := range min(c.n, len(c.last)) {
+		if m := c.last[i]; i == 0 || m.round < round {
+			offset, round = m.ahead, m.round
+		}
+	}
+	return offset, round
+}

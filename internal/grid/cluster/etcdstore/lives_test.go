@@ -1,0 +1,219 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"throng/internal/grid/cluster"
+)
+
+// TestFiftyLives starts and stops one member fifty times in one process, on the same addresses, and finds its data every time.
+// It runs alone, because it counts goroutines.
+func TestFiftyLives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	c := config(t, "h1")
+	store := New()
+	count := cluster.Prefix + "count"
+	var before int
+	var stops time.Duration
+	for i := range 50 {
+		var s *Server
+		var err error
+		if i == 0 {
+			s, err = Bootstrap(soon(t), c, "lives")
+		} else {
+			s, err = Restart(soon(t), c)
+		}
+		if err != nil {
+			t.Fatalf("life %d: %v", i, err)
+		}
+		await(t, "the server is ready", s.Ready())
+		if err := store.Use(s.Access()); err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			if kv, err := store.Get(soon(t), count); err != nil || string(kv.Value) != fmt.Sprint(i) {
+				t.Fatalf("life %d found %s, %v", i, kv.Value, err)
+			}
+		}
+		if _, err := store.Commit(soon(t), cluster.Txn{Put: map[string][]byte{count: []byte(fmt.Sprint(i + 1))}}); err != nil {
+			t.Fatalf("life %d: %v", i, err)
+		}
+		watching := store.Watch(t.Context(), cluster.Prefix, 1) // open to the end, as a node's is
+		if err := store.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for range watching { //nolint:revive // until it ends
+		}
+		began := time.Now()
+		if err := s.Stop(soon(t)); err != nil {
+			t.Fatalf("life %d: %v", i, err)
+		}
+		stops += time.Since(began)
+		if err := s.Err(); err != nil {
+			t.Fatalf("life %d ended with %v", i, err)
+		}
+		if i == 4 {
+			before = runtime.NumGoroutine()
+		}
+	}
+	t.Logf("a stop takes %v", stops/50)
+	if stops/50 > time.Second {
+		t.Errorf("a stop takes %v", stops/50)
+	}
+	if now := runtime.NumGoroutine(); now > before+5 {
+		var b strings.Builder
+		_ = pprof.Lookup("goroutine").WriteTo(&b, 1)
+		t.Errorf("%d goroutines after five lives, %d after fifty:\n%s", before, now, b.String())
+	}
+}
+
+func TestASecondServerOnOneAddressIsRefused(t *testing.T) {
+	t.Parallel()
+	c := config(t, "h1")
+	first, err := Bootstrap(soon(t), c, "first")
+	running(t, first, err)
+	second := config(t, "h1")
+	second.PeerURL = c.PeerURL
+	if _, err := Bootstrap(soon(t), second, "second"); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("a second server on the same address: %v", err)
+	}
+	if _, err := storeOn(t, first.Access()).Commit(soon(t), cluster.Txn{}); err != nil {
+		t.Errorf("the first is disturbed: %v", err)
+	}
+}
+
+func TestAFatalLogEntryEndsTheServerNotTheProcess(t *testing.T) {
+	t.Parallel()
+	s, err := Bootstrap(soon(t), config(t, "h1"), "fatal")
+	running(t, s, err)
+	go s.book.logger().Panic("the disk is full", zap.Error(errors.New("no space left on device")), zap.String("value", "secret"))
+	await(t, "the server ends", s.Done())
+	if err := s.Err(); err == nil || err.Error() != "etcd gave up: the disk is full, error: no space left on device" {
+		t.Errorf("it ended with %v", err)
+	}
+	if _, ok := s.Leading(); ok {
+		t.Error("it still leads")
+	}
+}
+
+func TestAFatalLogEntryAtTheStartIsAnError(t *testing.T) {
+	t.Parallel()
+	c := config(t, "h1")
+	if err := os.MkdirAll(filepath.Join(c.Dir, "member"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// etcd makes a directory here, and calls it fatal when it cannot.
+	if err := os.WriteFile(filepath.Join(c.Dir, "member", "snap"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Bootstrap(soon(t), c, "start"); err == nil || !strings.Contains(err.Error(), "snapshot directory") {
+		t.Errorf("bootstrap on a broken directory: %v", err)
+	}
+}
+
+// TestARemovedMemberSaysSo covers the member that was away when it was removed, and is told when it comes back.
+func TestARemovedMemberSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx := soon(t)
+	c1, c2 := config(t, "h1"), config(t, "h2")
+	h1, err := Bootstrap(ctx, c1, "removed")
+	running(t, h1, err)
+	id, err := h1.AddLearner(ctx, c2.PeerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h2, err := Join(ctx, c2, map[string]string{"h1": c1.PeerURL, "h2": c2.PeerURL})
+	running(t, h2, err)
+	if err := h2.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := h1.Remove(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Restart(ctx, c2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the removed member ends", again.Done())
+	if err := again.Err(); !errors.Is(err, ErrRemoved) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestTheStoreSurvivesAChangeOfWays(t *testing.T) {
+	t.Parallel()
+	s, err := Bootstrap(soon(t), config(t, "h1"), "ways")
+	running(t, s, err)
+	store := New()
+	got := make(chan error, 1)
+	go func() {
+		_, err := store.Get(soon(t), cluster.IDKey)
+		got <- err
+	}()
+	if err := store.Use(s.Access()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; !errors.Is(err, cluster.ErrNotFound) {
+		t.Errorf("a call that waited for a way: %v", err)
+	}
+	watching := store.Watch(soon(t), cluster.Prefix, 1)
+	if err := store.Use(s.Access()); err != nil {
+		t.Fatal(err)
+	}
+	for range watching { //nolint:revive // until it ends
+	}
+	if _, _, err := store.List(soon(t), cluster.Prefix); err != nil {
+		t.Errorf("over the new way: %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := store.Get(ctx, cluster.IDKey); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("without a way: %v", err)
+	}
+}
+
+func TestADeepDirectoryHasAShortSocket(t *testing.T) {
+	t.Parallel()
+	c := config(t, "h1")
+	c.Dir = filepath.Join(t.TempDir(), strings.Repeat("deep/", 30), "etcd")
+	s, err := Bootstrap(soon(t), c, "deep")
+	running(t, s, err)
+	info, err := os.Stat(filepath.Dir(s.Socket()))
+	if err != nil || info.Mode().Perm() != 0o700 || len(s.Socket()) > maxSocket {
+		t.Errorf("the socket is %s, in %v, %v", s.Socket(), info.Mode(), err)
+	}
+	if _, _, err := storeOn(t, s.Access()).List(soon(t), cluster.Prefix); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnIPv6AddressAndAHostName(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"localhost", "[::1]"} {
+		c := config(t, "h1")
+		_, port, _ := strings.Cut(strings.TrimPrefix(c.PeerURL, "http://"), ":")
+		c.PeerURL = "http://" + host + ":" + port
+		s, err := Bootstrap(soon(t), c, host)
+		if err != nil && strings.Contains(err.Error(), "cannot assign requested address") {
+			t.Logf("no IPv6 here: %v", err)
+			continue
+		}
+		running(t, s, err)
+	}
+}

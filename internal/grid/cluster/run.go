@@ -1,0 +1,128 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// RunState says where a run is.
+type RunState string
+
+// The states. A finished run went to its end, thresholds crossed or not; an aborted one was told to end by a user or by its script;
+// every other end is a failure.
+const (
+	Queued   RunState = "queued"
+	Running  RunState = "running"
+	Finished RunState = "finished"
+	Failed   RunState = "failed"
+	Aborted  RunState = "aborted"
+)
+
+// Over reports whether a run in this state has ended.
+func (s RunState) Over() bool { return s == Finished || s == Failed || s == Aborted }
+
+// NodeLoss says what becomes of the share of a node that is lost in mid-run.
+type NodeLoss string
+
+// The policies of --on-node-loss.
+const (
+	Reassign NodeLoss = "reassign" // others take it over
+	Continue NodeLoss = "continue" // the run goes on without it
+	Fail     NodeLoss = "fail"     // the run ends
+)
+
+// ParseNodeLoss reads a policy.
+func ParseNodeLoss(s string) (NodeLoss, error) {
+	switch p := NodeLoss(s); p {
+	case Reassign, Continue, Fail:
+		return p, nil
+	}
+	return "", fmt.Errorf("--on-node-loss is %q: reassign, continue or fail would be right", s)
+}
+
+// Asked is what a submitter asks for.
+type Asked struct {
+	Name     string            `json:"name"`   // the script's
+	Bundle   string            `json:"bundle"` // digest
+	NodeLoss NodeLoss          `json:"on_node_loss"`
+	Nodes    int               `json:"nodes,omitempty"` // how many; 0: all
+	Where    map[string]string `json:"where,omitempty"` // labels that they must have
+	Full     bool              `json:"full,omitempty"`
+	// NoThresholds, InitTimeout and Outputs are for the runners.
+	NoThresholds bool          `json:"no_thresholds,omitempty"`
+	InitTimeout  time.Duration `json:"init_timeout,omitempty"`
+	Outputs      []string      `json:"outputs,omitempty"`
+	// View is how the submitter wants handleSummary's data; the grid only passes it on.
+	View json.RawMessage `json:"view,omitempty"`
+}
+
+// Part is a share of a run on a node. Parts are never taken out of a record: a lost one stays, with why.
+type Part struct {
+	ID    string    `json:"id"`
+	Node  string    `json:"node"`
+	Life  string    `json:"life"`
+	Share string    `json:"share"`        // segment.Share as text
+	Of    string    `json:"of,omitempty"` // the lost part that it takes over from
+	Given time.Time `json:"given,omitzero"`
+	// Began is when its scenarios began, in the leader's clock.
+	Began time.Time        `json:"began,omitzero"`
+	Lost  time.Time        `json:"lost,omitzero"`
+	Why   string           `json:"why,omitempty"`
+	Used  map[string]int64 `json:"used,omitempty"`
+	Exact bool             `json:"exact,omitempty"`
+}
+
+// Disturbance is something that happened to a run, for its report.
+type Disturbance struct {
+	At   time.Time `json:"at"`
+	Node string    `json:"node,omitempty"`
+	Part string    `json:"part,omitempty"` // the one that was lost
+	What string    `json:"what"`
+	// Until is when the load was whole again; the zero time: never, or it was not touched. Share is what was missing meanwhile.
+	Until time.Time `json:"until,omitzero"`
+	Share float64   `json:"share,omitempty"`
+	// Unreported is how long the node had not reported when it was lost: what it did meanwhile may be missing in the numbers.
+	Unreported time.Duration `json:"unreported,omitempty"`
+}
+
+// Run is the record of one run.
+type Run struct {
+	ID        string    `json:"id"`
+	Asked     Asked     `json:"asked"`
+	By        string    `json:"by,omitempty"` // who asked
+	State     RunState  `json:"state"`
+	Submitted time.Time `json:"submitted"`
+	Started   time.Time `json:"started,omitzero"`
+	Ended     time.Time `json:"ended,omitzero"`
+	ExitCode  *int      `json:"exit_code"`
+	Error     string    `json:"error,omitempty"`
+	// Stop is set when a user has asked for its end; StopKind is the fault's kind.
+	Stop     string `json:"stop,omitempty"`
+	StopKind int    `json:"stop_kind,omitempty"`
+	// Past is how far its conductor is: see conductor.Past.
+	Past   json.RawMessage `json:"past,omitempty"`
+	Setup  string          `json:"setup,omitempty"` // digest of setup's result, where it is large
+	Parts  []Part          `json:"parts,omitempty"`
+	Result string          `json:"result,omitempty"` // digest
+	// Disturbances are what happened to it.
+	Disturbances []Disturbance `json:"disturbances,omitempty"`
+}
+
+// Encode returns the record as it is stored.
+func (r *Run) Encode() ([]byte, error) {
+	b, err := json.Marshal(r)
+	if err == nil && len(b) > MaxValue {
+		err = fmt.Errorf("the record of run %s has %d bytes, at most %d can be stored", r.ID, len(b), MaxValue)
+	}
+	return b, err
+}
+
+// DecodeRun reads a record.
+func DecodeRun(b []byte) (*Run, error) {
+	var r Run
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("read the record of a run: %w", err)
+	}
+	return &r, nil
+}

@@ -1,0 +1,188 @@
+package courier
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"throng/internal/fault"
+	"throng/internal/grid/cluster"
+	"throng/internal/run"
+)
+
+// MaxJSON is the largest JSON document that a call takes or answers, in bytes.
+const MaxJSON = 8 << 20
+
+// Client calls nodes.
+type Client struct {
+	// HTTP proves who we are. Its Timeout is to be 0: a call ends with its context.
+	HTTP *http.Client
+	// Token, if set, is sent as a bearer token.
+	Token func() string
+}
+
+// The errors of a call on which decisions hang.
+var (
+	// ErrRefused reports that nobody listens at the address: the process that did is gone.
+	ErrRefused = errors.New("connection refused")
+	// ErrUnreachable reports that no answer came; what was asked may or may not have been done.
+	ErrUnreachable = errors.New("no answer")
+	// ErrNotLeader is what a node answers to what only the leader can do.
+	ErrNotLeader = errors.New("this node does not lead")
+)
+
+// answerError is how an error travels.
+type answerError struct {
+	Error string     `json:"error"`
+	Kind  fault.Kind `json:"kind,omitempty"`
+	Hint  string     `json:"hint,omitempty"`
+	Code  string     `json:"code,omitempty"` // of a sentinel, below
+}
+
+// sentinels are the errors that stay themselves on their way.
+func sentinels() map[string]error {
+	return map[string]error{
+		"not_found": cluster.ErrNotFound, "conflict": cluster.ErrConflict, "deposed": cluster.ErrDeposed, "not_leader": ErrNotLeader, "lost": run.ErrLost,
+		"canceled": context.Canceled, "deadline": context.DeadlineExceeded,
+	}
+}
+
+// RemoteError is what the other side's handler returned.
+type RemoteError struct {
+	Status int
+	text   string
+	is     error
+}
+
+// Error is the other side's words.
+func (e *RemoteError) Error() string { return e.text }
+
+// Unwrap is the sentinel that the error was, or wrapped, on the other side.
+func (e *RemoteError) Unwrap() error { return e.is }
+
+// JSON calls method path at base with in as the JSON body (nil: none) and decodes the answer into out (nil: thrown away).
+func (c *Client) JSON(ctx context.Context, method, base, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	res, err := c.Do(ctx, method, base, path, "application/json", body)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, MaxJSON+1))
+	switch {
+	case err != nil:
+		return unreachable(base, err)
+	case len(b) > MaxJSON:
+		return fmt.Errorf("the answer of %s is larger than %d bytes", base, MaxJSON)
+	case out == nil:
+		return nil
+	}
+	if err := json.Unmarshal(b, out); err != nil {
+		return fmt.Errorf("read the answer of %s: %w", base, err)
+	}
+	return nil
+}
+
+// Do calls and returns the answer, whose body the caller closes. A status of 400 or more is an error.
+func (c *Client) Do(ctx context.Context, method, base, path, contentType string, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(base, "/")+path, body)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if c.Token != nil {
+		if t := c.Token(); t != "" {
+			req.Header.Set("Authorization", "Bearer "+t)
+		}
+	}
+	res, err := c.HTTP.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, unreachable(base, err)
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		defer res.Body.Close()
+		return nil, remoteError(res)
+	}
+	return res, nil
+}
+
+func unreachable(base string, err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%s: %w", base, ErrRefused)
+	}
+	return fmt.Errorf("%s: %w: %w", base, ErrUnreachable, err)
+}
+
+func remoteError(res *http.Response) error {
+	var a answerError
+	b, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10)) // what of the words arrives is told
+	if json.Unmarshal(b, &a) != nil || a.Error == "" {
+		a.Error = fmt.Sprintf("%s answered %s", res.Request.URL.Host, res.Status)
+	}
+	return classed(a, &RemoteError{Status: res.StatusCode, text: a.Error, is: sentinels()[a.Code]})
+}
+
+func classed(a answerError, err error) error {
+	if a.Kind == fault.Other && a.Hint == "" {
+		return err
+	}
+	return fault.WithHint(a.Kind, err, a.Hint)
+}
+
+// Fault is an error as a value that travels in JSON; nil for no error.
+type Fault struct{ answerError }
+
+// FaultOf returns err as it travels.
+func FaultOf(err error) *Fault {
+	if err == nil {
+		return nil
+	}
+	return &Fault{answer(err)}
+}
+
+// MarshalJSON writes the words, the kind and the hint.
+func (f Fault) MarshalJSON() ([]byte, error) { return json.Marshal(f.answerError) }
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (f *Fault) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &f.answerError) }
+
+// Err returns the error that travelled; nil of a nil Fault.
+func (f *Fault) Err() error {
+	if f == nil {
+		return nil
+	}
+	return classed(f.answerError, &RemoteError{text: f.Error, is: sentinels()[f.Code]})
+}
+
+func answer(err error) answerError {
+	a := answerError{Error: err.Error(), Kind: fault.KindOf(err), Hint: fault.HintOf(err)}
+	for code, s := range sentinels() {
+		if errors.Is(err, s) {
+			a.Code = code
+		}
+	}
+	return a
+}

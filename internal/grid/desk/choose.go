@@ -1,0 +1,86 @@
+package desk
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"throng/internal/fault"
+	"throng/internal/grid/cluster"
+	"throng/internal/segment"
+)
+
+// newID returns a run's id: ids of later seconds sort later.
+func newID(now time.Time) string {
+	return now.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:5])
+}
+
+// choose returns the nodes that may take a run's load: alive, not drained, with the labels asked for, without those left out; the
+// strongest first when fewer are asked for than there are.
+func choose(v cluster.View, asked cluster.Asked, without []string) ([]cluster.NodeState, error) {
+	var out []cluster.NodeState
+	for _, n := range v.Nodes {
+		if n.Alive && !n.Drained && n.Capacity > 0 && has(n.Labels, asked.Where) && !slices.Contains(without, n.Name) {
+			out = append(out, n)
+		}
+	}
+	if len(out) == 0 || len(out) < asked.Nodes {
+		text := fmt.Sprintf("the grid has no node that could take the load: %d nodes", len(v.Nodes))
+		if len(out) > 0 {
+			text = fmt.Sprintf("the grid has %d nodes that could take the load, %d were asked for", len(out), asked.Nodes)
+		}
+		if len(asked.Where) > 0 {
+			text += fmt.Sprintf(" (--where %s)", labels(asked.Where))
+		}
+		return nil, fault.WithHint(fault.InvalidConfig, errors.New(text), "throng grid status shows which nodes are alive, drained and how they are labelled")
+	}
+	if asked.Nodes > 0 {
+		slices.SortStableFunc(out, func(a, b cluster.NodeState) int {
+			return int(math.Copysign(1, b.Capacity-a.Capacity)) * bit(a.Capacity != b.Capacity)
+		})
+		out = out[:asked.Nodes]
+		slices.SortFunc(out, func(a, b cluster.NodeState) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return out, nil
+}
+
+func bit(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+func has(labels, want map[string]string) bool {
+	for k, v := range want {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+func labels(m map[string]string) string {
+	var out []string
+	for k, v := range m {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return strings.Join(out, ",")
+}
+
+// divide cuts a share among nodes by their capacities.
+func divide(share segment.Share, nodes []cluster.NodeState) []segment.Share {
+	if len(nodes) == 1 {
+		return []segment.Share{share}
+	}
+	weights := make([]int64, len(nodes))
+	for i, n := range nodes {
+		weights[i] = max(1, int64(math.Round(n.Capacity*100)))
+	}
+	return share.Divide(weights)
+}

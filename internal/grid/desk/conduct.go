@@ -1,0 +1,328 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"throng/internal/fault"
+	"throng/internal/grid/beat"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/conductor"
+	"throng/internal/grid/order"
+	"throng/internal/metric"
+	"throng/internal/plan"
+	"throng/internal/run"
+	"throng/internal/segment"
+)
+
+// lead is how long before the start the nodes are told of it.
+const lead = 500 * time.Millisecond
+
+// chair is the desk's account of the one run that it conducts.
+type chair struct {
+	*Desk
+	feed  *feed
+	id    string
+	asked cluster.Asked
+
+	mu      sync.Mutex // guards what follows
+	rec     *cluster.Run
+	remotes map[string]*order.Remote // by part
+	summary *summary                 // what came of handleSummary
+	ready   run.Ready
+	writing sync.Mutex // held while the record is stored, so that no older one is stored after a newer one
+}
+
+// conduct leads a run to its end, or until another node leads.
+func (d *Desk) conduct(ctx context.Context, rec *cluster.Run) {
+	c := &chair{Desk: d, id: rec.ID, asked: rec.Asked, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
+	out, err := c.lead(ctx)
+	if errors.Is(context.Cause(ctx), cluster.ErrDeposed) || errors.Is(err, cluster.ErrDeposed) || ctx.Err() != nil {
+		d.close(c.feed, nil)
+		return
+	}
+	if err != nil {
+		out.Err = err
+	}
+	if err := c.finish(ctx, out); err != nil {
+		d.cfg.Log.Error("the end of run " + rec.ID + " could not be written down: " + err.Error())
+	}
+	d.close(c.feed, c.record())
+}
+
+// lead gives the run's shares out, unless a former leader has, and conducts.
+func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
+	var past conductor.Past
+	if len(c.rec.Past) > 0 {
+		if err := json.Unmarshal(c.rec.Past, &past); err != nil {
+			return conductor.Outcome{}, fmt.Errorf("read how far run %s is: %w", c.id, err)
+		}
+	}
+	if c.rec.State == cluster.Running {
+		c.gather(ctx)
+		if err := c.recall(&past); err != nil {
+			return conductor.Outcome{}, err
+		}
+	} else if err := c.give(ctx); err != nil {
+		return conductor.Outcome{}, err
+	}
+	parts := c.parts()
+	if len(parts) == 0 {
+		return conductor.Outcome{}, errors.New("every node that had a part of the run is gone")
+	}
+	cond := conductor.New(conductor.Config{
+		Parts: parts, Replace: c.replace, Past: past, Note: c.note, Lead: lead, Deposed: ctx, JudgeEvery: 1, Snapshots: c.snapshots,
+		Ready: func(r run.Ready) error {
+			c.mu.Lock()
+			c.ready = r
+			c.mu.Unlock()
+			return nil
+		},
+		Tick:  func(elapsed time.Duration, snap metric.Snapshot) { c.tick(elapsed, snap) },
+		Stage: func(name string) { c.feed.say(Event{Stage: &name}) },
+		Warn:  func(m string) { c.feed.warn(m) },
+	})
+	c.feed.onStop(func(why error) {
+		cond.Stop(why)
+		c.noteStop(ctx, why)
+	})
+	if c.rec.Stop != "" {
+		cond.Stop(fault.New(fault.Kind(c.rec.StopKind), errors.New(c.rec.Stop)))
+	}
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { c.watch(watching) })
+	defer watcher.Wait()
+	defer stop()
+	out := cond.Run(ctx)
+	c.feed.onStop(nil)
+	c.tick(out.Elapsed, out.Snapshot) // how it ended
+	if out.Measured && out.Ready.HasSummary && ctx.Err() == nil {
+		c.summarise(ctx, cond, out)
+	}
+	return out, nil
+}
+
+// noteStop writes down that a user has asked for the run's end, for the next leader if this one dies now.
+func (c *chair) noteStop(ctx context.Context, why error) {
+	err := c.change(ctx, func(r *cluster.Run) error {
+		r.Stop, r.StopKind = why.Error(), int(fault.KindOf(why))
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		c.cfg.Log.Warn("the order to stop could not be written down: " + err.Error())
+	}
+}
+
+// give cuts the test among the nodes and writes down who has what.
+func (c *chair) give(ctx context.Context) error {
+	v := c.cfg.View()
+	nodes, err := choose(v, c.asked, nil)
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, func(r *cluster.Run) error {
+		r.State, r.Started = cluster.Running, time.Now().UTC()
+		return c.assign(r, nodes, nil, cluster.Part{})
+	})
+}
+
+// assign adds parts for a share that is cut among nodes.
+func (c *chair) assign(r *cluster.Run, nodes []cluster.NodeState, share segment.Share, of cluster.Part) error {
+	for i, s := range divide(share, nodes) {
+		life, _, _ := c.cfg.Receiver.Peer(nodes[i].Name)
+		p := cluster.Part{ID: fmt.Sprint(len(r.Parts)), Node: nodes[i].Name, Life: life, Share: s.String(), Of: of.ID, Given: time.Now().UTC(), Exact: of.Exact}
+		used, err := c.inherited(s, of)
+		if err != nil {
+			return err
+		}
+		p.Used = used
+		r.Parts = append(r.Parts, p)
+	}
+	return nil
+}
+
+// inherited says which of the numbers that a lost part may have used fall to share, which is the lost one's or a cut of it.
+func (c *chair) inherited(share segment.Share, lost cluster.Part) (map[string]int64, error) {
+	if len(lost.Used) == 0 || share.String() == lost.Share {
+		return lost.Used, nil
+	}
+	c.mu.Lock()
+	opts := c.ready.Options
+	c.mu.Unlock()
+	scenarios, err := plan.Derive(opts)
+	if err != nil {
+		return nil, err
+	}
+	outer, err := opts.Tuple()
+	if err != nil {
+		return nil, err
+	}
+	parent, err := share[:len(share)-1].In(outer)
+	if err != nil {
+		return nil, err
+	}
+	return run.Inherited(scenarios, parent, share[len(share)-1], lost.Used)
+}
+
+// record returns a copy of the record.
+func (c *chair) record() *cluster.Run {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := *c.rec
+	r.Parts, r.Disturbances = slices.Clone(r.Parts), slices.Clone(r.Disturbances)
+	return &r
+}
+
+// change changes the record and stores it; a change that could not be stored is not made.
+func (c *chair) change(ctx context.Context, f func(*cluster.Run) error) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	r := c.record()
+	if err := f(r); err != nil {
+		return err
+	}
+	if err := c.store(ctx, r); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.rec = r
+	c.mu.Unlock()
+	return nil
+}
+
+// store writes the record, again and again while the store cannot be reached: runs go on without it.
+func (c *chair) store(ctx context.Context, r *cluster.Run) error {
+	for {
+		wctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := c.write(wctx, r, 1)
+		cancel()
+		if err == nil || errors.Is(err, cluster.ErrDeposed) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		c.cfg.Log.Warn("the store does not answer: " + err.Error())
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// note is the conductor's Note. What setup returned is kept apart when it is large.
+func (c *chair) note(ctx context.Context, past conductor.Past) error {
+	setup := past.Setup
+	digest := ""
+	if len(setup) > cluster.MaxValue/8 {
+		var err error
+		if digest, err = c.keep(ctx, setup); err != nil {
+			return err
+		}
+		past.Setup = nil
+	}
+	b, err := json.Marshal(past)
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, func(r *cluster.Run) error {
+		r.Past, r.Setup = b, digest
+		return nil
+	})
+}
+
+// recall brings back what note kept apart.
+func (c *chair) recall(past *conductor.Past) error {
+	if c.rec.Setup == "" {
+		return nil
+	}
+	var err error
+	past.Setup, err = c.load(c.rec.Setup)
+	return err
+}
+
+// parts returns the parts that were not lost.
+func (c *chair) parts() []conductor.Part {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []conductor.Part
+	for _, p := range c.rec.Parts {
+		if p.Lost.IsZero() {
+			out = append(out, c.remote(p))
+		}
+	}
+	return out
+}
+
+// remote makes the runner of a part. The caller holds mu.
+func (c *chair) remote(p cluster.Part) conductor.Part {
+	asked := &c.asked
+	run, id := c.id, p.ID
+	r := order.NewRemote(order.RemoteConfig{
+		Run: run, Part: id, Node: p.Node, Client: c.cfg.Client, Term: c.term, Leader: c.cfg.Self, Exact: p.Exact, Reserve: true,
+		URL: func() string {
+			n, _ := c.cfg.View().Find(p.Node)
+			return n.ClientURL
+		},
+		Job: order.Job{
+			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
+			Outputs: asked.Outputs, InitTimeout: asked.InitTimeout,
+		},
+		Heard: func() (beat.Heard, bool) {
+			h, ok := c.cfg.Receiver.Parts(run)[id]
+			return h, ok
+		},
+	})
+	c.remotes[p.ID] = r
+	return conductor.Part{ID: p.ID, Used: p.Used, Runner: r}
+}
+
+// holders are the addresses of the nodes that have the bundle, this one first.
+func (c *chair) holders() []string {
+	v := c.cfg.View()
+	self, _ := v.Find(c.cfg.Self)
+	out := []string{self.ClientURL}
+	for _, n := range v.Voters() {
+		if n.Alive && n.Name != c.cfg.Self {
+			out = append(out, n.ClientURL)
+		}
+	}
+	return out
+}
+
+// snapshots returns the newest snapshot of every part that was ever heard of, encoded.
+func (c *chair) snapshots() map[string][]byte {
+	out := map[string][]byte{}
+	for id, h := range c.cfg.Receiver.Parts(c.id) {
+		if len(h.Report.Snapshot) > 0 {
+			out[id] = h.Report.Snapshot
+		}
+	}
+	return out
+}
+
+// gather asks every voter what it has heard of the run: a new leader knows only its own half.
+func (c *chair) gather(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, n := range c.cfg.View().Voters() {
+		if n.Name == c.cfg.Self {
+			continue
+		}
+		wg.Go(func() {
+			parts, err := beat.Ask(ctx, c.cfg.Client, n.ClientURL, c.id)
+			if err == nil { // who does not answer has died, or will be heard
+				c.cfg.Receiver.Take(c.id, parts)
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,197 @@
+package desk
+
+import (
+	"sync"
+	"time"
+
+	"throng/internal/grid/beat"
+	"throng/internal/grid/cluster"
+	"throng/internal/run"
+)
+
+// Event is one thing that those who follow a run are told. Exactly one of the pointers is set, or Over is.
+type Event struct {
+	// N numbers the events of one feed; ticks have none, since only the newest counts.
+	N     int64      `json:"n,omitempty"`
+	Node  string     `json:"node,omitempty"`
+	Line  *beat.Line `json:"line,omitempty"`
+	Stage *string    `json:"stage,omitempty"` // of the run: setup(), teardown(), "" beside them
+	Tick  *Tick      `json:"tick,omitempty"`
+	// State is sent first, and whenever the run's state changes.
+	State cluster.RunState `json:"state,omitempty"`
+	// Before is how many runs come before this one, while it is queued.
+	Before int `json:"before,omitempty"`
+	// Feed tells one feed from the next leader's.
+	Feed string `json:"feed,omitempty"`
+	Over bool   `json:"over,omitempty"` // the run has ended: its result can be had
+}
+
+// Tick is how a run is, once a second.
+type Tick struct {
+	Elapsed  time.Duration  `json:"elapsed"` // of the scenarios
+	Begun    time.Duration  `json:"begun"`   // since setup began
+	Snapshot []byte         `json:"snapshot"`
+	Progress []run.Progress `json:"progress"`
+	Nodes    int            `json:"nodes"` // at work
+}
+
+// maxFeed is how many lines a feed remembers.
+const maxFeed = 10_000
+
+// feed tells those who follow a run what happens. It never waits for them: who is too slow is told what was left out.
+type feed struct {
+	id string
+
+	mu      sync.Mutex // guards what follows
+	events  []Event    // lines and stages, numbered
+	next    int64
+	tick    *Tick
+	over    bool
+	changed chan struct{} // closed, and made anew, at every change
+	stopper func(error)
+	stopped error
+	leftOut int64
+}
+
+// open returns the feed of a run, made if there is none.
+func (d *Desk) open(id string) *feed {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := d.feeds[id]
+	if f == nil {
+		f = &feed{id: newID(time.Now()), changed: make(chan struct{})}
+		d.feeds[id] = f
+	}
+	return f
+}
+
+func (d *Desk) find(id string) *feed {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.feeds[id]
+}
+
+// close ends the feed of a run; rec is its record if it has ended, nil if another node leads it now.
+func (d *Desk) close(f *feed, rec *cluster.Run) {
+	d.mu.Lock()
+	for id, o := range d.feeds {
+		if o == f {
+			delete(d.feeds, id)
+		}
+	}
+	d.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = true
+	if rec != nil {
+		f.append(Event{Over: true, State: rec.State})
+	}
+	f.notify()
+}
+
+func (f *feed) notify() {
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// append numbers an event. The caller holds mu.
+func (f *feed) append(e Event) {
+	e.N = f.next
+	f.next++
+	f.events = append(f.events, e)
+	if len(f.events) > maxFeed {
+		f.events = f.events[len(f.events)-maxFeed:]
+	}
+}
+
+// say tells of an event.
+func (f *feed) say(e Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.append(e)
+	f.notify()
+}
+
+const levelWarn = 4 // slog's
+
+// warn tells what a user should know.
+func (f *feed) warn(text string) {
+	f.say(Event{Line: &beat.Line{At: time.Now().UTC(), Level: levelWarn, Text: text}})
+}
+
+// beat tells how the run is.
+func (f *feed) now(t Tick) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tick = &t
+	f.notify()
+}
+
+// onStop says who is to be told when somebody asks for the run's end; nil: nobody any more.
+func (f *feed) onStop(stop func(error)) {
+	f.mu.Lock()
+	f.stopper = stop
+	why := f.stopped
+	f.mu.Unlock()
+	if stop != nil && why != nil {
+		stop(why)
+	}
+}
+
+// stop asks for the run's end and reports whether it could.
+func (f *feed) stop(why error) bool {
+	f.mu.Lock()
+	f.stopped = why
+	stop, over := f.stopper, f.over
+	f.mu.Unlock()
+	if over {
+		return false
+	}
+	if stop != nil {
+		stop(why)
+	}
+	return true
+}
+
+// history are the lines that were told.
+func (f *feed) history() []Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []Event
+	for _, e := range f.events {
+		if e.Line != nil {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// after returns the events from number n on, the newest tick if it is not the one seen last, whether the feed is over, and
+// a channel that is closed at the next change.
+func (f *feed) after(n int64, seen *Tick) (events []Event, tick *Tick, over bool, changed <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.events {
+		if e.N >= n {
+			events = append(events, e)
+		}
+	}
+	if f.tick != seen {
+		tick = f.tick
+	}
+	return events, tick, f.over, f.changed
+}
+
+// Lines is the Receiver's taker of lines.
+func (d *Desk) Lines(node, runID, _ string, lines []beat.Line, leftOut int64) {
+	f := d.find(runID)
+	if f == nil {
+		return
+	}
+	for _, l := range lines {
+		f.say(Event{Node: node, Line: &l})
+	}
+	if leftOut > 0 {
+		f.say(Event{Node: node, Line: &beat.Line{At: time.Now().UTC(), Level: levelWarn, Text: leftOutText(leftOut)}})
+	}
+}

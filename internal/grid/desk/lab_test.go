@@ -1,0 +1,588 @@
+package desk_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"throng/internal/grid/beat"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/cluster/memstore"
+	"throng/internal/grid/conductor"
+	"throng/internal/grid/courier"
+	"throng/internal/grid/desk"
+	"throng/internal/grid/fence"
+	"throng/internal/grid/order"
+	"throng/internal/grid/worker"
+	"throng/internal/metric"
+	"throng/internal/plan"
+	"throng/internal/run"
+	"throng/internal/segment"
+)
+
+// lab is a grid of hosts in one bubble: a network that can be cut, a store, and real desks, workers, senders and receivers. Its
+// runners only count: what each did, and when, is the witness's to tell.
+type lab struct {
+	t     *testing.T
+	store *memstore.Store
+	test  scene
+
+	mu     sync.Mutex
+	hosts  map[string]*host
+	leader cluster.Leader
+	fence  int64
+	done   map[int64]int // iterations by number: how often each was done
+	when   []time.Time
+	who    map[string]int
+	calls  []string // setup and teardown, by host
+	begun  time.Time
+}
+
+// scene is the one scenario that is played: so many iterations a second for so long.
+type scene struct {
+	rate   float64
+	length time.Duration
+	setup  func(host string) // called in setup
+	fails  string            // the host on which the script fails
+}
+
+type host struct {
+	l      *lab
+	name   string
+	voter  bool
+	link   *memstore.Link
+	life   int
+	dead   bool
+	cut    bool
+	labels map[string]string
+	drain  bool
+
+	receiver *beat.Receiver
+	sender   *beat.Sender
+	worker   *worker.Worker
+	desk     *desk.Desk
+	mux      http.Handler
+	stop     context.CancelCauseFunc
+	depose   context.CancelCauseFunc
+	wg       *sync.WaitGroup
+	runners  map[*counter]bool
+}
+
+func newLab(t *testing.T, test scene, voters int, names ...string) *lab {
+	l := &lab{t: t, store: memstore.New(), test: test, hosts: map[string]*host{}, done: map[int64]int{}, who: map[string]int{}}
+	for i, name := range names {
+		l.hosts[name] = &host{l: l, name: name, voter: i < voters}
+	}
+	for _, name := range names {
+		l.start(name)
+	}
+	l.elect(names[0])
+	time.Sleep(2 * time.Second) // everybody has been heard
+	return l
+}
+
+// close ends all hosts, so that the bubble can end.
+func (l *lab) close() {
+	for name := range l.hosts {
+		l.kill(name)
+	}
+}
+
+func (l *lab) start(name string) {
+	h := l.hosts[name]
+	l.mu.Lock()
+	h.dead, h.life, h.runners = false, h.life+1, map[*counter]bool{}
+	h.wg = &sync.WaitGroup{}
+	h.link = l.store.Link()
+	l.mu.Unlock()
+	ctx, stop := context.WithCancelCause(context.Background())
+	h.stop = stop
+	client := &courier.Client{HTTP: &http.Client{Transport: &wire{h}}}
+	depot, err := courier.NewDepot(l.t.TempDir())
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	if testing.Verbose() {
+		log = slog.New(slog.NewTextHandler(l.t.Output(), nil)).With("host", name)
+	}
+	h.receiver = beat.NewReceiver(beat.ReceiverConfig{
+		Self: name, Caller: func(*http.Request) string { return "" },
+		Lines: func(node, run, part string, lines []beat.Line, left int64) {
+			h.desk.Lines(node, run, part, lines, left)
+		},
+		Grid: func() (string, uint64, []string) {
+			v := l.view(name)
+			var voters []string
+			for _, n := range v.Voters() {
+				voters = append(voters, n.Name)
+			}
+			return v.Leader.Name, v.Leader.Term, voters
+		},
+	})
+	h.worker = worker.New(worker.Config{
+		Life: fmt.Sprint(h.life), Depot: depot, Client: client, Start: h.runner,
+		Until: func() time.Time { return h.sender.Until() }, Renewed: func() <-chan struct{} { return h.sender.Renewed() },
+		Offset: func() (time.Duration, time.Duration) { return h.sender.Offset() }, Nudge: func() { h.sender.Nudge() },
+	})
+	h.sender = beat.NewSender(beat.SenderConfig{
+		Self: name, Life: fmt.Sprint(h.life), Client: client, Reports: h.worker.Reports, Safe: h.worker.Safe, Read: h.worker.Read,
+		Local: h.receiver,
+		Voters: func() ([]beat.Voter, string) {
+			v := l.view(name)
+			var out []beat.Voter
+			for _, n := range v.Voters() {
+				out = append(out, beat.Voter{Name: n.Name, URL: n.ClientURL})
+			}
+			return out, v.Leader.Name
+		},
+		Silences: func() map[string]time.Duration {
+			if !h.voter {
+				return nil
+			}
+			return h.receiver.Silences(l.names())
+		},
+	})
+	h.desk = desk.New(desk.Config{
+		Self: name, Store: h.link, View: func() cluster.View { return l.view(name) }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
+		SummaryData: func(conductor.Outcome, json.RawMessage) ([]byte, error) { return []byte("{}"), nil },
+	})
+	mux := http.NewServeMux()
+	mux.Handle(beat.Path, h.receiver)
+	mux.Handle(beat.HeardPath, h.receiver.HeardHandler())
+	mux.Handle(order.Path, h.worker)
+	mux.Handle(courier.BlobPath, depot)
+	mux.Handle(courier.FetchPath, courier.FetchHandler(client, depot, func(node string) string { return "http://" + node }))
+	runs := h.desk.Handler(func(*http.Request) string { return "tester" })
+	mux.Handle(desk.RunsPath, runs)
+	mux.Handle(desk.RunsPath+"/", runs)
+	l.mu.Lock()
+	h.mux = mux
+	l.mu.Unlock()
+	h.wg.Go(func() { _ = h.sender.Run(ctx) })
+	h.wg.Go(func() { _ = h.worker.Run(ctx) })
+}
+
+func decode(b []byte) (metric.Snapshot, error) {
+	var s metric.Snapshot
+	err := s.UnmarshalBinary(b)
+	return s, err
+}
+
+func (l *lab) names() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Sorted(maps.Keys(l.hosts))
+}
+
+// view is what a host knows of the grid; a host that is cut off, or dead, knows what it knew: here, all but who lives.
+func (l *lab) view(self string) cluster.View {
+	names := l.names()
+	silences := map[string]time.Duration{}
+	if r := l.hosts[self].receiver; r != nil {
+		silences = r.Silences(names)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := cluster.View{Self: self, Leader: l.leader, Fence: l.fence}
+	for _, n := range names {
+		h := l.hosts[n]
+		role := cluster.Client
+		if h.voter {
+			role = cluster.Voter
+		}
+		v.Nodes = append(v.Nodes, cluster.NodeState{
+			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain}, Role: role,
+			Alive: silences[n] < fence.Lease+fence.Margin,
+		})
+	}
+	return v
+}
+
+// elect makes a host the leader, in the next term.
+func (l *lab) elect(name string) {
+	l.mu.Lock()
+	old := l.hosts[l.leader.Name]
+	term := l.leader.Term + 1
+	l.mu.Unlock()
+	if old != nil && old.depose != nil {
+		old.depose(cluster.ErrDeposed)
+	}
+	lead := cluster.Leader{Name: name, Term: term}
+	b, err := json.Marshal(lead)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	revision, err := l.store.Commit(context.Background(), cluster.Txn{Put: map[string][]byte{cluster.LeaderKey: b}})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.mu.Lock()
+	l.leader, l.fence = lead, revision
+	h := l.hosts[name]
+	l.mu.Unlock()
+	ctx, depose := context.WithCancelCause(context.Background())
+	h.depose = depose
+	h.wg.Go(func() { _ = h.desk.Lead(ctx, term, revision) })
+}
+
+// kill ends a host as SIGKILL would: its runners with it, its calls answered by nobody, its port closed.
+func (l *lab) kill(name string) {
+	h := l.hosts[name]
+	l.mu.Lock()
+	if h.dead {
+		l.mu.Unlock()
+		return
+	}
+	h.dead = true
+	runners := slices.Collect(maps.Keys(h.runners))
+	l.mu.Unlock()
+	for _, r := range runners {
+		r.Kill()
+	}
+	h.link.Cut()
+	if h.depose != nil {
+		h.depose(cluster.ErrDeposed)
+	}
+	h.stop(errors.New("killed"))
+	h.wg.Wait()
+}
+
+// cut takes a host's network away, silently and both ways; the target of the load stays in reach.
+func (l *lab) cut(name string, off bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hosts[name].cut = off
+	if off {
+		l.hosts[name].link.Cut()
+	} else {
+		l.hosts[name].link.Mend()
+	}
+}
+
+// wire is a host's way to the others.
+type wire struct{ from *host }
+
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	l := w.from.l
+	state := func() (mux http.Handler, silent, dead bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		to := l.hosts[req.URL.Host]
+		return to.mux, w.from.dead || to != w.from && (w.from.cut || to.cut), to.dead || to.mux == nil
+	}
+	mux, silent, dead := state()
+	if silent {
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	}
+	if dead {
+		return nil, fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	}
+	time.Sleep(time.Millisecond)
+	pr, pw := io.Pipe()
+	rec := &recorder{w: pw, header: http.Header{}, status: make(chan int, 1)}
+	go func() {
+		mux.ServeHTTP(rec, req)
+		rec.WriteHeader(http.StatusOK)
+		pw.Close()
+	}()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case code := <-rec.status:
+			if _, silent, _ := state(); silent {
+				pr.Close()
+				<-req.Context().Done()
+				return nil, req.Context().Err()
+			}
+			return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Header: rec.header, Body: pr, Request: req}, nil
+		case <-req.Context().Done():
+			pr.Close()
+			return nil, req.Context().Err()
+		case <-tick.C:
+			if _, _, dead := state(); dead {
+				pr.Close()
+				return nil, errors.New("connection reset")
+			}
+		}
+	}
+}
+
+type recorder struct {
+	w      *io.PipeWriter
+	header http.Header
+	once   sync.Once
+	status chan int
+}
+
+func (r *recorder) Header() http.Header    { return r.header }
+func (r *recorder) Flush()                 {}
+func (r *recorder) WriteHeader(status int) { r.once.Do(func() { r.status <- status }) }
+func (r *recorder) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return r.w.Write(b)
+}
+
+// ready is what every script of the lab is.
+func (l *lab) ready() (run.Ready, error) {
+	opts, _, err := plan.ParseJSON(fmt.Appendf(nil,
+		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":3600}}}`,
+		int(l.test.rate), l.test.length.Milliseconds()), "script")
+	return run.Ready{Options: opts, HasSetup: true, HasTeardown: true, HasSummary: true, Functions: []string{"default"}}, err
+}
+
+// counter is a runner that counts.
+type counter struct {
+	l     *lab
+	h     *host
+	tuple *segment.Tuple
+	start worker.Start
+	gone  chan struct{}
+	once  sync.Once
+	why   error
+
+	mu    sync.Mutex
+	n     int64 // done
+	next  int64 // local number of the next
+	seq   uint64
+	begun time.Time
+	yield chan struct{}
+}
+
+func (h *host) runner(_ context.Context, s worker.Start) (worker.Runner, error) {
+	share, err := segment.ParseShare(s.Job.Share)
+	if err != nil {
+		return nil, err
+	}
+	tuple, err := share.Tuple()
+	if err != nil {
+		return nil, err
+	}
+	c := &counter{l: h.l, h: h, tuple: tuple, start: s, gone: make(chan struct{}), yield: make(chan struct{})}
+	h.l.mu.Lock()
+	defer h.l.mu.Unlock()
+	h.runners[c] = true
+	return c, nil
+}
+
+func (c *counter) Init(context.Context) (run.Ready, error) {
+	if c.l.test.fails == c.h.name {
+		return run.Ready{}, errors.New("no such file: only-here.txt")
+	}
+	return c.l.ready()
+}
+
+func (c *counter) call(what string) {
+	c.l.mu.Lock()
+	c.l.calls = append(c.l.calls, what)
+	c.l.mu.Unlock()
+	if what == "setup" && c.l.test.setup != nil {
+		c.l.test.setup(c.h.name)
+	}
+}
+
+func (c *counter) Setup(context.Context) ([]byte, error) {
+	c.call("setup")
+	return []byte(`"s"`), nil
+}
+
+func (c *counter) Teardown(_ context.Context, data []byte) error {
+	c.call("teardown")
+	if string(data) != `"s"` {
+		return fmt.Errorf("teardown gets %q", data)
+	}
+	return nil
+}
+
+func (c *counter) Summary(context.Context, []byte) (map[string][]byte, error) {
+	c.call("summary")
+	return map[string][]byte{"stdout": []byte("hello")}, nil
+}
+
+func (c *counter) due(d time.Duration) int64 {
+	if d < 0 {
+		return 0
+	}
+	return c.tuple.Scale(int64(min(d, c.l.test.length-1).Seconds()*c.l.test.rate) + 1)
+}
+
+func (c *counter) Run(ctx context.Context, b run.Begin) error {
+	c.mu.Lock()
+	c.begun = b.At
+	if elapsed := time.Since(b.At); elapsed > 0 {
+		c.next = c.due(elapsed)
+	}
+	if b.Exact {
+		c.next = b.Used["s"]
+	}
+	c.mu.Unlock()
+	for {
+		c.mu.Lock()
+		global := c.tuple.Global(c.next)
+		c.mu.Unlock()
+		at := time.Duration(float64(global) / c.l.test.rate * float64(time.Second))
+		end := at >= c.l.test.length
+		select {
+		case <-time.After(time.Until(b.At.Add(min(at, c.l.test.length)))):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-c.yield:
+			return nil
+		case <-c.gone:
+			return io.EOF
+		}
+		if end {
+			return nil
+		}
+		c.mu.Lock()
+		c.n, c.next = c.n+1, c.next+1
+		c.mu.Unlock()
+		c.l.mu.Lock()
+		if !c.l.begun.IsZero() && c.l.begun.After(b.At) || c.l.begun.IsZero() {
+			c.l.begun = b.At
+		}
+		c.l.done[global]++
+		c.l.when = append(c.l.when, time.Now())
+		c.l.who[c.h.name]++
+		c.l.mu.Unlock()
+	}
+}
+
+func (c *counter) Yield(context.Context) (metric.Snapshot, error) {
+	close(c.yield)
+	return c.Snapshot(), nil
+}
+
+func (c *counter) Snapshot() metric.Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq++
+	return metric.Snapshot{
+		Seq: c.seq, Load: metric.Load{Iterations: c.n}, Reserved: map[string]int64{"s": c.next},
+		Series: []metric.Series{{Selector: metric.Selector{Metric: "iterations"}, Kind: metric.Counter, Sum: float64(c.n), Count: c.n}},
+	}
+}
+
+func (c *counter) Acknowledge(uint64)       {}
+func (c *counter) Urgent() <-chan struct{}  { return nil }
+func (c *counter) Progress() []run.Progress { return nil }
+func (c *counter) MarkedAsFailed() bool     { return false }
+func (c *counter) Kill()                    { c.once.Do(func() { close(c.gone) }) }
+func (c *counter) Done() <-chan struct{}    { return c.gone }
+func (c *counter) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.why
+}
+
+// submit has a run taken in and returns its id.
+func (l *lab) submit(change func(*cluster.Asked)) string {
+	l.t.Helper()
+	client := &courier.Client{HTTP: &http.Client{Transport: &wire{&host{l: l, name: "submitter"}}}}
+	l.mu.Lock()
+	base := "http://" + l.leader.Name
+	l.mu.Unlock()
+	digest, err := client.Send(l.t.Context(), base, strings.NewReader("bundle"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	asked := cluster.Asked{Name: "s.js", Bundle: digest, NodeLoss: cluster.Reassign}
+	if change != nil {
+		change(&asked)
+	}
+	var rec cluster.Run
+	if err := client.JSON(l.t.Context(), http.MethodPost, base, desk.RunsPath, asked, &rec); err != nil {
+		l.t.Fatal(err)
+	}
+	return rec.ID
+}
+
+// record returns the record of a run.
+func (l *lab) record(id string) *cluster.Run {
+	l.t.Helper()
+	kv, err := l.store.Get(context.Background(), cluster.Runs+id)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	r, err := cluster.DecodeRun(kv.Value)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return r
+}
+
+// until waits for the end of a run and returns its record and result.
+func (l *lab) until(id string, most time.Duration) (*cluster.Run, *desk.Result) {
+	l.t.Helper()
+	for end := time.Now().Add(most); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if r := l.record(id); r.State.Over() {
+			l.mu.Lock()
+			h := l.hosts[l.leader.Name]
+			l.mu.Unlock()
+			res, err := h.desk.Result(context.Background(), r)
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			return r, res
+		}
+	}
+	l.t.Fatalf("the run has not ended after %v: %+v", most, l.record(id))
+	return nil, nil
+}
+
+// since is for how long the load has been flowing.
+func (l *lab) since() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.begun)
+}
+
+// seen tells what the witness saw.
+func (l *lab) seen() (total, twice int, highest int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	highest = -1
+	for n, times := range l.done {
+		total += times
+		highest = max(highest, n)
+		if times > 1 {
+			twice++
+		}
+	}
+	return total, twice, highest
+}
+
+// rate is how many iterations a second there were in a stretch of the run.
+func (l *lab) rate(from, to time.Duration) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, t := range l.when {
+		if d := t.Sub(l.begun); d >= from && d < to {
+			n++
+		}
+	}
+	return float64(n) / (to - from).Seconds()
+}
+
+func reported(t *testing.T, res *desk.Result) int64 {
+	t.Helper()
+	s, err := decode(res.Snapshot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Load.Iterations
+}

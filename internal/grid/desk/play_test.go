@@ -1,0 +1,202 @@
+package desk_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"throng/internal/grid/cluster"
+)
+
+func play(t *testing.T, test scene, voters int, names []string, f func(l *lab)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, test, voters, names...)
+		defer l.close()
+		f(l)
+	})
+}
+
+var three = []string{"h1", "h2", "h3"}
+var four = []string{"h1", "h2", "h3", "h4"}
+
+func TestARunOnThreeNodesIsOneRun(t *testing.T) {
+	play(t, scene{rate: 100, length: 10 * time.Second}, 3, three, func(l *lab) {
+		rec, res := l.until(l.submit(nil), time.Minute)
+		total, twice, highest := l.seen()
+		if total != 1000 || twice != 0 || highest != 999 || reported(t, res) != 1000 {
+			t.Errorf("%d iterations, %d twice, the highest is %d, reported %d", total, twice, highest, reported(t, res))
+		}
+		if rec.State != cluster.Finished || *rec.ExitCode != 0 || len(rec.Disturbances) != 0 {
+			t.Errorf("the record: %+v", rec)
+		}
+		if want := []string{"setup", "teardown", "summary"}; !slices.Equal(l.calls, want) {
+			t.Errorf("calls: %v, want %v", l.calls, want)
+		}
+		for name, n := range l.who {
+			if n < 320 || n > 340 {
+				t.Errorf("%s did %d", name, n)
+			}
+		}
+	})
+}
+
+func TestNoDeathStopsTheRun(t *testing.T) {
+	for _, tt := range []struct {
+		name, dies, leads string
+	}{{"a worker that votes", "h2", ""}, {"a worker that does not vote", "h4", ""}, {"the leader, and the standby leads", "h1", "h2"}, {"the leader, and the other voter leads", "h1", "h3"}} {
+		play(t, scene{rate: 100, length: 25 * time.Second}, 3, four, func(l *lab) {
+			id := l.submit(nil)
+			time.Sleep(8 * time.Second)
+			l.kill(tt.dies)
+			died := l.since()
+			if tt.leads != "" {
+				time.Sleep(1500 * time.Millisecond)
+				l.elect(tt.leads)
+			}
+			rec, res := l.until(id, time.Minute)
+			total, twice, highest := l.seen()
+			told := int(reported(t, res))
+			if twice != 0 || highest > 2499 || told > total || total-told > 27 {
+				t.Errorf("%s: %d iterations, %d twice, the highest is %d, reported %d", tt.name, total, twice, highest, told)
+			}
+			if total < 2500-6*25 {
+				t.Errorf("%s: the share was not taken over: %d", tt.name, total)
+			}
+			if r := l.rate(died+6*time.Second, died+10*time.Second); r < 95 || r > 105 {
+				t.Errorf("%s: 6 s after the death the rate is %v", tt.name, r)
+			}
+			if rec.State != cluster.Finished || len(rec.Disturbances) != 1 || rec.Disturbances[0].Node != tt.dies || rec.Disturbances[0].Until.IsZero() {
+				t.Errorf("%s: the record: %+v", tt.name, rec)
+			}
+			if n := len(slices.DeleteFunc(slices.Clone(l.calls), func(c string) bool { return c != "setup" && c != "teardown" })); n != 2 {
+				t.Errorf("%s: calls %v", tt.name, l.calls)
+			}
+		})
+	}
+}
+
+func TestLoadIsNeverDoubledByAPartition(t *testing.T) {
+	for _, victim := range []string{"h2", "h3"} {
+		play(t, scene{rate: 90, length: 40 * time.Second}, 3, three, func(l *lab) {
+			id := l.submit(nil)
+			time.Sleep(8 * time.Second)
+			at := l.since()
+			l.cut(victim, true)
+			time.Sleep(15 * time.Second)
+			l.cut(victim, false)
+			rec, res := l.until(id, time.Minute)
+			total, twice, highest := l.seen()
+			if told := int(reported(t, res)); twice != 0 || highest > 3599 || told != total {
+				t.Errorf("%d iterations, %d twice, the highest is %d, reported %d: what was cut off told its numbers when it came back", total, twice, highest, told)
+			}
+			for s := time.Second; s < 40*time.Second; s += time.Second {
+				if r := l.rate(s, s+2*time.Second); r > 95 {
+					t.Errorf("%v after the start the rate is %v", s, r)
+				}
+			}
+			if r := l.rate(at+6*time.Second, at+13*time.Second); r < 86 {
+				t.Errorf("6 s after the cut the rate is %v", r)
+			}
+			if len(rec.Disturbances) != 1 {
+				t.Errorf("disturbances: %+v", rec.Disturbances)
+			}
+		})
+	}
+}
+
+func TestANodeThatLeavesLosesNothing(t *testing.T) {
+	play(t, scene{rate: 100, length: 20 * time.Second}, 3, three, func(l *lab) {
+		id := l.submit(nil)
+		time.Sleep(7 * time.Second)
+		if err := l.hosts["h3"].worker.Leave(l.t.Context()); err != nil {
+			t.Error(err)
+		}
+		rec, res := l.until(id, time.Minute)
+		total, twice, _ := l.seen()
+		if told := int(reported(t, res)); total != 2000 || twice != 0 || told != 2000 {
+			t.Errorf("%d iterations, %d twice, reported %d", total, twice, told)
+		}
+		if len(rec.Disturbances) != 1 || !strings.Contains(rec.Disturbances[0].What, "the node leaves") {
+			t.Errorf("disturbances: %+v", rec.Disturbances)
+		}
+	})
+}
+
+func TestPoliciesForALostNode(t *testing.T) {
+	for policy, want := range map[cluster.NodeLoss]cluster.RunState{cluster.Continue: cluster.Finished, cluster.Fail: cluster.Failed} {
+		play(t, scene{rate: 100, length: 20 * time.Second}, 3, four, func(l *lab) {
+			id := l.submit(func(a *cluster.Asked) { a.NodeLoss = policy })
+			time.Sleep(5 * time.Second)
+			l.kill("h4")
+			rec, _ := l.until(id, time.Minute)
+			if rec.State != want || len(rec.Parts) != 4 {
+				t.Errorf("%s: %+v", policy, rec)
+			}
+			if policy == cluster.Continue && (l.rate(12*time.Second, 16*time.Second) > 76 || *rec.ExitCode != 0) {
+				t.Errorf("the rate is %v", l.rate(12*time.Second, 16*time.Second))
+			}
+			if policy == cluster.Fail && rec.Ended.Sub(rec.Started) > 12*time.Second {
+				t.Errorf("it took %v", rec.Ended.Sub(rec.Started))
+			}
+		})
+	}
+}
+
+func TestAScriptThatFailsOnOneNodeFailsTheRun(t *testing.T) {
+	play(t, scene{rate: 100, length: 20 * time.Second, fails: "h2"}, 3, three, func(l *lab) {
+		rec, res := l.until(l.submit(nil), time.Minute)
+		if err := res.Fault.Err(); rec.State != cluster.Failed || err == nil || !strings.Contains(err.Error(), "only-here.txt") || !strings.Contains(err.Error(), "h2") {
+			t.Errorf("%+v: %v", rec, err)
+		}
+		if total, _, _ := l.seen(); total != 0 {
+			t.Errorf("%d iterations", total)
+		}
+	})
+}
+
+func TestRunsQueueAndCanBeStopped(t *testing.T) {
+	play(t, scene{rate: 10, length: 10 * time.Second}, 3, three, func(l *lab) {
+		first, second, third := l.submit(nil), l.submit(nil), l.submit(nil)
+		time.Sleep(3 * time.Second)
+		if a, b := l.record(first), l.record(second); a.State != cluster.Running || b.State != cluster.Queued {
+			t.Errorf("%s and %s", a.State, b.State)
+		}
+		h := l.hosts["h1"]
+		for _, id := range []string{first, third} {
+			if err := h.desk.Stop(l.t.Context(), id, errInterrupted); err != nil {
+				t.Error(err)
+			}
+		}
+		rec, _ := l.until(first, 5*time.Second)
+		if rec.State != cluster.Aborted || *rec.ExitCode != 105 {
+			t.Errorf("stopped: %+v", rec)
+		}
+		if rec, _ := l.until(second, 20*time.Second); rec.State != cluster.Finished {
+			t.Errorf("the next: %+v", rec)
+		}
+		if rec := l.record(third); rec.State != cluster.Aborted || !rec.Started.IsZero() {
+			t.Errorf("stopped in the queue: %+v", rec)
+		}
+		if err := h.desk.Stop(l.t.Context(), second, errInterrupted); err == nil || !strings.Contains(err.Error(), "has ended already") {
+			t.Errorf("stop what has ended: %v", err)
+		}
+	})
+}
+
+func TestARunThatEndedStaysAsItEnded(t *testing.T) {
+	play(t, scene{rate: 10, length: 2 * time.Second}, 3, three, func(l *lab) {
+		id := l.submit(nil)
+		before, res := l.until(id, time.Minute)
+		l.kill("h1")
+		l.elect("h2")
+		time.Sleep(5 * time.Second)
+		after := l.record(id)
+		again, err := l.hosts["h2"].desk.Result(l.t.Context(), after)
+		if err != nil || string(again.Snapshot) != string(res.Snapshot) || !after.Ended.Equal(before.Ended) {
+			t.Errorf("%+v became %+v: %v", before, after, err)
+		}
+	})
+}

@@ -1,0 +1,184 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"throng/internal/fault"
+	"throng/internal/grid/beat"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/courier"
+	"throng/internal/metric"
+	"throng/internal/run"
+)
+
+// The paths of runs. POST RunsPath submits (on the leader), GET lists; below RunsPath + "/" + id: GET the record, GET result, GET
+// follow (on the leader while the run goes on), POST stop (on the leader).
+const RunsPath = "/throng/v1/runs"
+
+// StopCall is the body of a stop.
+type StopCall struct {
+	Why  string     `json:"why"`
+	Kind fault.Kind `json:"kind"`
+}
+
+func leftOutText(n int64) string {
+	return fmt.Sprintf("lines that were left out because there were too many: %d", n)
+}
+
+// ToLeader reports whether only the leader can answer r.
+func ToLeader(r *http.Request) bool {
+	return r.Method == http.MethodPost || strings.HasSuffix(r.URL.Path, "/follow")
+}
+
+// Handler answers for RunsPath and what is below it. Caller names who asks, for the records.
+func (d *Desk) Handler(caller func(*http.Request) string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST "+RunsPath, courier.Handler(func(r *http.Request) (any, error) {
+		var asked cluster.Asked
+		if err := courier.Read(r, &asked); err != nil {
+			return nil, err
+		}
+		return d.Submit(r.Context(), asked, caller(r))
+	}))
+	mux.Handle("GET "+RunsPath, courier.Handler(func(r *http.Request) (any, error) { return d.List(r.Context()) }))
+	mux.Handle("GET "+RunsPath+"/{id}", courier.Handler(func(r *http.Request) (any, error) { return d.Get(r.Context(), r.PathValue("id")) }))
+	mux.Handle("GET "+RunsPath+"/{id}/result", courier.Handler(func(r *http.Request) (any, error) {
+		rec, err := d.Get(r.Context(), r.PathValue("id"))
+		if err != nil {
+			return nil, err
+		}
+		return d.Result(r.Context(), rec)
+	}))
+	mux.Handle("POST "+RunsPath+"/{id}/stop", courier.Handler(func(r *http.Request) (any, error) {
+		var call StopCall
+		if err := courier.Read(r, &call); err != nil {
+			return nil, err
+		}
+		return struct{}{}, d.Stop(r.Context(), r.PathValue("id"), fault.New(call.Kind, errors.New(call.Why)))
+	}))
+	mux.HandleFunc("GET "+RunsPath+"/{id}/follow", d.follow)
+	return mux
+}
+
+// alive is how often those who follow hear something, even if nothing happens.
+const alive = time.Second
+
+// follow streams a run's events, one JSON document a line, until the run has ended or another node leads it. The query's feed and n
+// say what the caller has had already.
+func (d *Desk) follow(w http.ResponseWriter, r *http.Request) {
+	rec, err := d.Get(r.Context(), r.PathValue("id"))
+	if err == nil {
+		_, err = d.leading()
+	}
+	if err != nil {
+		courier.WriteError(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	s := stream{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
+	if rec.State.Over() {
+		s.send(Event{Over: true, State: rec.State})
+		return
+	}
+	f := d.open(rec.ID)
+	next := int64(0)
+	if r.URL.Query().Get("feed") == f.id {
+		next, _ = strconv.ParseInt(r.URL.Query().Get("n"), 10, 64) // of nonsense we tell all
+	}
+	s.send(Event{Feed: f.id, State: rec.State, Before: d.before(r.Context(), rec)})
+	s.follow(r.Context(), f, next)
+}
+
+// before is how many runs come before a queued one.
+func (d *Desk) before(ctx context.Context, rec *cluster.Run) (n int) {
+	if rec.State != cluster.Queued {
+		return 0
+	}
+	all, err := d.List(ctx)
+	if err != nil {
+		return 0 // it is told again
+	}
+	for _, r := range all {
+		if r.ID == rec.ID {
+			break
+		}
+		if !r.State.Over() {
+			n++
+		}
+	}
+	return n
+}
+
+// stream writes events until one cannot be written.
+type stream struct {
+	enc   *json.Encoder
+	flush func() error
+	err   error
+}
+
+func (s *stream) send(e Event) {
+	if s.err == nil {
+		s.err = s.enc.Encode(e)
+	}
+	if s.err == nil {
+		s.err = s.flush()
+	}
+}
+
+func (s *stream) follow(ctx context.Context, f *feed, next int64) {
+	tick := time.NewTicker(alive)
+	defer tick.Stop()
+	var seen *Tick
+	for s.err == nil {
+		events, t, over, changed := f.after(next, seen)
+		for _, e := range events {
+			s.send(e)
+			next = e.N + 1
+		}
+		if t != nil {
+			seen = t
+			s.send(Event{Tick: t})
+		}
+		if over {
+			return
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+			s.send(Event{})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// tick tells those who follow how the run is.
+func (c *chair) tick(begun time.Duration, snap metric.Snapshot) {
+	b, err := snap.MarshalBinary()
+	if err != nil {
+		c.cfg.Log.Error("the snapshot cannot be told: " + err.Error())
+		return
+	}
+	t := Tick{Begun: begun, Snapshot: b}
+	heard := c.cfg.Receiver.Parts(c.id)
+	var all [][]run.Progress
+	for _, p := range c.record().Parts {
+		h := heard[p.ID]
+		if h.Phase == beat.Running {
+			t.Nodes++
+		}
+		if p.Lost.IsZero() {
+			all = append(all, h.Progress)
+			t.Elapsed = max(t.Elapsed, h.Elapsed)
+		}
+	}
+	t.Progress = run.MergeProgress(all...)
+	c.feed.now(t)
+}

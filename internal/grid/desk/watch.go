@@ -1,0 +1,231 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"throng/internal/fault"
+	"throng/internal/grid/beat"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/conductor"
+	"throng/internal/grid/fence"
+	"throng/internal/grid/order"
+	"throng/internal/segment"
+)
+
+// look is how often the parts are looked after, unless something is heard before.
+const look = 250 * time.Millisecond
+
+// watch looks after the parts until ctx ends: it tells which are lost, and notes when those that take over have begun.
+func (c *chair) watch(ctx context.Context) {
+	for {
+		changed := c.cfg.Receiver.Changed()
+		heard := c.cfg.Receiver.Parts(c.id)
+		c.lost(heard)
+		c.whole(ctx, heard)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(look):
+			continue
+		case <-changed:
+		}
+		// Not more often than it is worth: a large grid reports all the time.
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(look / 5):
+		}
+	}
+}
+
+// lost has the calls of every part end whose runner is no more.
+func (c *chair) lost(heard map[string]beat.Heard) {
+	v := c.cfg.View()
+	var voters, nodes []string
+	for _, n := range v.Nodes {
+		nodes = append(nodes, n.Name)
+		if n.Role == cluster.Voter {
+			voters = append(voters, n.Name)
+		}
+	}
+	told := c.cfg.Receiver.Told(voters, nodes)
+	for _, p := range c.record().Parts {
+		if !p.Lost.IsZero() {
+			continue
+		}
+		if why := c.loss(p, heard[p.ID], voters, told); why != nil {
+			if r := c.remoteOf(p.ID); r != nil {
+				r.Lose(why)
+			}
+		}
+	}
+}
+
+// loss says why a part is lost; nil while it is not.
+func (c *chair) loss(p cluster.Part, h beat.Heard, voters []string, told map[string]map[string]time.Duration) error {
+	life, _, ok := c.cfg.Receiver.Peer(p.Node)
+	switch {
+	case ok && p.Life != "" && life != p.Life:
+		return errors.New("the node has started again")
+	case h.Phase == beat.Failed, h.Phase == beat.Fenced:
+		if err := h.Fault.Err(); err != nil {
+			return err
+		}
+		return errors.New("its runner has ended")
+	case h.Phase == beat.Yielded:
+		return errLeaves
+	case fence.Gone(p.Node, voters, told):
+		return fmt.Errorf("no voter has heard it for %v", (fence.Lease + fence.Margin).Round(100*time.Millisecond))
+	}
+	return nil
+}
+
+var errLeaves = errors.New("the node leaves")
+
+func (c *chair) remoteOf(id string) *order.Remote {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.remotes[id]
+}
+
+// replace is the conductor's Replace.
+func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
+	heard := c.cfg.Receiver.Parts(c.id)[lost.ID]
+	var added []string
+	err := c.change(ctx, func(r *cluster.Run) error {
+		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
+		if i < 0 {
+			return fmt.Errorf("run %s has no part %s", r.ID, lost.ID)
+		}
+		p := &r.Parts[i]
+		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded
+		p.Used = lost.Snapshot().Reserved
+		first := len(r.Parts)
+		d, err := c.takeOver(r, *p)
+		for _, n := range r.Parts[first:] {
+			added = append(added, n.ID)
+		}
+		if !heard.At.IsZero() && !p.Exact {
+			d.Unreported = time.Since(heard.At).Round(100 * time.Millisecond)
+			d.At = heard.At.UTC()
+		}
+		r.Disturbances = append(r.Disturbances, d)
+		c.feed.warn(d.What)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []conductor.Part
+	for _, p := range c.rec.Parts {
+		if slices.Contains(added, p.ID) {
+			out = append(out, c.remote(p))
+		}
+	}
+	return out, nil
+}
+
+// takeOver gives the share of a lost part to others, as the policy says, and words what happened.
+func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance, error) {
+	share, err := segment.ParseShare(lost.Share)
+	if err != nil {
+		return cluster.Disturbance{}, err
+	}
+	tuple, err := share.Tuple()
+	if err != nil {
+		return cluster.Disturbance{}, err
+	}
+	fraction := tuple.Segment().Share()
+	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Share: fraction}
+	began := fmt.Sprintf("node %s, with %.1f%% of the load, was lost (%s)", lost.Node, 100*fraction, lost.Why)
+	switch r.Asked.NodeLoss {
+	case cluster.Fail:
+		d.What = began + "; the run ends"
+		return d, fault.WithHint(fault.Other, fmt.Errorf("node %s was lost: %s", lost.Node, lost.Why), "--on-node-loss is fail; reassign would have gone on")
+	case cluster.Continue:
+		d.What = began + "; the run goes on without it"
+		return d, nil
+	}
+	nodes := c.takers(r, lost.Node)
+	if len(nodes) == 0 {
+		d.What = began + "; nobody could take it over"
+		return d, nil
+	}
+	names := make([]string, len(nodes))
+	for i, n := range nodes {
+		names[i] = n.Name
+	}
+	d.What = began + "; taken over by " + strings.Join(names, ", ")
+	return d, c.assign(r, nodes, share, lost)
+}
+
+// takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else those that work.
+func (c *chair) takers(r *cluster.Run, lost string) []cluster.NodeState {
+	asked := r.Asked
+	asked.Nodes = 0
+	able, err := choose(c.cfg.View(), asked, []string{lost})
+	if err != nil {
+		return nil // there is none
+	}
+	works := map[string]bool{}
+	for _, p := range r.Parts {
+		if p.Lost.IsZero() {
+			works[p.Node] = true
+		}
+	}
+	if r.Asked.Nodes > 0 {
+		for _, n := range able {
+			if !works[n.Name] {
+				return []cluster.NodeState{n}
+			}
+		}
+	}
+	some := slices.DeleteFunc(slices.Clone(able), func(n cluster.NodeState) bool { return !works[n.Name] })
+	if len(some) == 0 {
+		return able
+	}
+	return some
+}
+
+// whole notes when the parts that take over from a lost one have begun: then the load is whole again.
+func (c *chair) whole(ctx context.Context, heard map[string]beat.Heard) {
+	done := map[int]bool{}
+	rec := c.record()
+	for i, d := range rec.Disturbances {
+		if !d.Until.IsZero() || d.Part == "" {
+			continue
+		}
+		takers := 0
+		done[i] = true
+		for _, p := range rec.Parts {
+			if p.Of == d.Part {
+				takers++
+				phase := heard[p.ID].Phase
+				done[i] = done[i] && (phase == beat.Running || phase == beat.Ended || !p.Lost.IsZero())
+			}
+		}
+		if takers == 0 || !done[i] {
+			delete(done, i)
+		}
+	}
+	if len(done) == 0 {
+		return
+	}
+	now := time.Now().UTC()
+	err := c.change(ctx, func(r *cluster.Run) error {
+		for i := range done {
+			r.Disturbances[i].Until = now
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		c.cfg.Log.Warn("the take-over could not be noted: " + err.Error())
+	}
+}

@@ -1,0 +1,238 @@
+package order
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"throng/internal/grid/beat"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/courier"
+	"throng/internal/metric"
+	"throng/internal/run"
+)
+
+// RemoteConfig says whom a Remote stands for.
+type RemoteConfig struct {
+	Run, Part, Node string
+	// URL returns the node's address.
+	URL    func() string
+	Client *courier.Client
+	Term   uint64
+	Leader string
+	Job    Job
+	// Exact and Reserve are for run.Begin: see there.
+	Exact, Reserve bool
+	// Heard returns what was last heard of the part; false when nothing was.
+	Heard func() (beat.Heard, bool)
+	// Began is told when the node has taken the order to run; nil: nobody wants to know.
+	Began func(skew time.Duration)
+}
+
+// Remote is a runner on another node. It implements run.Runner.
+type Remote struct {
+	cfg RemoteConfig
+
+	mu   sync.Mutex // guards what follows
+	lost chan struct{}
+	why  error
+	seq  uint64
+	snap metric.Snapshot
+}
+
+// NewRemote returns the runner of a part; nothing has been ordered yet.
+func NewRemote(cfg RemoteConfig) *Remote { return &Remote{cfg: cfg, lost: make(chan struct{})} }
+
+// Node is where the runner is.
+func (r *Remote) Node() string { return r.cfg.Node }
+
+// Lose ends all calls, those under way and those to come, with run.ErrLost and the reason. It reports whether it was the first.
+func (r *Remote) Lose(why error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.why != nil {
+		return false
+	}
+	r.why = &lost{why}
+	close(r.lost)
+	return true
+}
+
+// lost is run.ErrLost in the words of why.
+type lost struct{ why error }
+
+func (l *lost) Error() string   { return l.why.Error() }
+func (l *lost) Unwrap() []error { return []error{run.ErrLost, l.why} }
+
+func (r *Remote) reason() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.why
+}
+
+// again is how long a call waits before it is repeated.
+const again = 200 * time.Millisecond
+
+// order carries out an order, again and again until there is an answer. The end of ctx ends it; what was ordered may go on.
+func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-r.lost:
+			cancel(r.reason())
+		case <-ctx.Done():
+		}
+	}()
+	req.Term, req.Leader = r.cfg.Term, r.cfg.Leader
+	for {
+		var reply Reply
+		err := r.cfg.Client.JSON(ctx, http.MethodPost, r.cfg.URL(), Path+r.cfg.Run+"/"+r.cfg.Part+"/"+name, req, &reply)
+		switch {
+		case ctx.Err() != nil:
+			return reply, context.Cause(ctx)
+		case errors.Is(err, cluster.ErrNotFound):
+			r.Lose(errors.New("the node has started again"))
+			return reply, r.reason()
+		case errors.Is(err, run.ErrLost):
+			r.Lose(err)
+			return reply, r.reason()
+		case !errors.Is(err, courier.ErrUnreachable) && !errors.Is(err, courier.ErrRefused):
+			return reply, err
+		}
+		select {
+		case <-time.After(again):
+		case <-ctx.Done():
+			return reply, context.Cause(ctx)
+		}
+	}
+}
+
+// stopped is order for what a Stop ends: when ctx ends, the node is told why, and what comes of the order is still waited for.
+func (r *Remote) stopped(ctx context.Context, name string, req Request) (Reply, error) {
+	type result struct {
+		reply Reply
+		err   error
+	}
+	free, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	done := make(chan result, 1)
+	go func() {
+		reply, err := r.order(free, name, req)
+		done <- result{reply, err}
+	}()
+	select {
+	case out := <-done:
+		return out.reply, out.err
+	case <-ctx.Done():
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(cause, cluster.ErrDeposed) {
+		return Reply{}, cause
+	}
+	go func() {
+		// Who cannot be told is lost, and that ends the order.
+		_, _ = r.order(free, Stop, Request{Of: name, Cause: courier.FaultOf(cause)})
+	}()
+	out := <-done
+	return out.reply, out.err
+}
+
+// Init implements run.Runner.
+func (r *Remote) Init(ctx context.Context) (run.Ready, error) {
+	reply, err := r.stopped(ctx, Prepare, Request{Job: &r.cfg.Job})
+	if err != nil {
+		// The submitter has read the script without a fault: that this node cannot is the node's own.
+		return run.Ready{}, fmt.Errorf("node %s: %w", r.cfg.Node, err)
+	}
+	var ready run.Ready
+	return ready, json.Unmarshal(reply.Ready, &ready)
+}
+
+// Setup implements run.Runner.
+func (r *Remote) Setup(ctx context.Context) ([]byte, error) {
+	reply, err := r.stopped(ctx, Setup, Request{})
+	return reply.Data, err
+}
+
+// Run implements run.Runner.
+func (r *Remote) Run(ctx context.Context, b run.Begin) error {
+	_, err := r.stopped(ctx, Run, Request{Begin: &Begin{Setup: b.Setup, At: b.At, Used: b.Used, Exact: r.cfg.Exact, Reserve: r.cfg.Reserve}})
+	if h, ok := r.cfg.Heard(); err == nil && ok && h.Phase == beat.Yielded {
+		r.Lose(errors.New("the node leaves"))
+		return r.reason()
+	}
+	return err
+}
+
+// Yield implements run.Runner.
+func (r *Remote) Yield(ctx context.Context) (metric.Snapshot, error) {
+	reply, err := r.order(ctx, Yield, Request{})
+	if err != nil {
+		return metric.Snapshot{}, err
+	}
+	var snap metric.Snapshot
+	return snap, snap.UnmarshalBinary(reply.Data)
+}
+
+// Teardown implements run.Runner.
+func (r *Remote) Teardown(ctx context.Context, setup []byte) error {
+	_, err := r.stopped(ctx, Teardown, Request{Data: setup})
+	return err
+}
+
+// Summary implements run.Runner.
+func (r *Remote) Summary(ctx context.Context, data []byte) (map[string][]byte, error) {
+	reply, err := r.stopped(ctx, Summary, Request{Data: data})
+	return reply.Files, err
+}
+
+// Release lets the runner go.
+func (r *Remote) Release(ctx context.Context) error {
+	_, err := r.order(ctx, Release, Request{})
+	return err
+}
+
+// Latest decodes the newest snapshot that was heard of the part; the zero Snapshot when there is none.
+func (r *Remote) Latest() (metric.Snapshot, error) {
+	h, ok := r.cfg.Heard()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !ok || h.Seq <= r.seq || len(h.Report.Snapshot) == 0 {
+		return r.snap, nil
+	}
+	var snap metric.Snapshot
+	err := snap.UnmarshalBinary(h.Report.Snapshot)
+	if err == nil {
+		r.seq, r.snap = h.Seq, snap
+	}
+	return r.snap, err
+}
+
+// Snapshot implements run.Runner. One that cannot be read is as one that did not arrive.
+func (r *Remote) Snapshot() metric.Snapshot {
+	snap, _ := r.Latest()
+	return snap
+}
+
+// Acknowledge implements run.Runner: the node's own beats do it.
+func (r *Remote) Acknowledge(uint64) {}
+
+// Urgent implements run.Runner: the node's own beats hurry.
+func (r *Remote) Urgent() <-chan struct{} { return nil }
+
+// Progress implements run.Runner.
+func (r *Remote) Progress() []run.Progress {
+	h, _ := r.cfg.Heard()
+	return h.Report.Progress
+}
+
+// MarkedAsFailed implements run.Runner.
+func (r *Remote) MarkedAsFailed() bool {
+	h, _ := r.cfg.Heard()
+	return h.Marked
+}

@@ -1,0 +1,309 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"throng/internal/grid/beat"
+	"throng/internal/grid/courier"
+	"throng/internal/grid/fence"
+	"throng/internal/grid/order"
+	"throng/internal/run"
+	"throng/internal/run/pipe"
+)
+
+// Runner is a runner in a process of its own.
+type Runner interface {
+	run.Runner
+	// Kill ends the process at once, whatever it does.
+	Kill()
+	// Done is closed when the process is gone; Err then says why, nil if it was to go.
+	Done() <-chan struct{}
+	Err() error
+}
+
+// part is one part of a run on this node.
+type part struct {
+	w        *Worker
+	run, id  string
+	job      order.Job
+	ctx      context.Context // ends with the part
+	cancel   context.CancelCauseFunc
+	lines    lines
+	snapshot encoded
+
+	mu     sync.Mutex // guards what follows
+	phase  beat.Phase
+	fault  error
+	runner Runner
+	begun  time.Time // its scenarios, on this node's clock
+	ended  time.Time
+	calls  map[string]*call
+}
+
+// call is one order, under way or done.
+type call struct {
+	done   chan struct{}
+	cancel context.CancelCauseFunc
+	reply  order.Reply
+	err    error
+}
+
+// do carries out an order once; whoever gives it again waits for the same answer. It does not end with the one who asked.
+func (p *part) do(ctx context.Context, name string, f func(context.Context) (order.Reply, error)) (order.Reply, error) {
+	p.mu.Lock()
+	c := p.calls[name]
+	if c == nil {
+		cctx, cancel := context.WithCancelCause(p.ctx)
+		c = &call{done: make(chan struct{}), cancel: cancel}
+		p.calls[name] = c
+		p.w.wg.Go(func() {
+			defer close(c.done)
+			defer cancel(nil)
+			c.reply, c.err = f(cctx)
+		})
+	}
+	p.mu.Unlock()
+	select {
+	case <-c.done:
+		return c.reply, c.err
+	case <-ctx.Done():
+		return order.Reply{}, context.Cause(ctx)
+	}
+}
+
+// stop ends an order that is under way.
+func (p *part) stop(name string, cause error) {
+	p.mu.Lock()
+	c := p.calls[name]
+	p.mu.Unlock()
+	if c != nil {
+		c.cancel(cause)
+	}
+}
+
+// enter changes the phase, unless the part is over already for a reason that counts more, and has the voters told.
+func (p *part) enter(to beat.Phase, err error) {
+	p.mu.Lock()
+	if p.phase == beat.Fenced || p.phase == beat.Failed || p.phase == beat.Yielded {
+		p.mu.Unlock()
+		return
+	}
+	p.phase, p.fault = to, err
+	p.mu.Unlock()
+	p.w.cfg.Nudge()
+}
+
+func (p *part) state() (beat.Phase, error, Runner) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.phase, p.fault, p.runner
+}
+
+// prepare fetches the bundle, starts the runner and has it read the script.
+func (p *part) prepare(ctx context.Context) (order.Reply, error) {
+	path, err := p.bundle(ctx)
+	if err != nil {
+		return order.Reply{}, err
+	}
+	r, err := p.w.cfg.Start(p.ctx, Start{
+		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge,
+	})
+	if err != nil {
+		p.enter(beat.Failed, err)
+		return order.Reply{}, fmt.Errorf("%w: %w", run.ErrLost, err)
+	}
+	p.mu.Lock()
+	p.runner = r
+	p.mu.Unlock()
+	p.w.wg.Go(func() { p.watch(r) })
+	ready, err := r.Init(ctx)
+	if err != nil {
+		return order.Reply{}, p.orDeath(err)
+	}
+	b, err := json.Marshal(ready)
+	if err != nil {
+		return order.Reply{}, err
+	}
+	p.enter(beat.Ready, nil)
+	return order.Reply{Ready: b}, nil
+}
+
+// bundle returns the path of the bundle's file, fetched from whoever has it.
+func (p *part) bundle(ctx context.Context) (string, error) {
+	var errs []error
+	for _, from := range p.job.From {
+		if p.w.cfg.Depot.Has(p.job.Bundle) {
+			break
+		}
+		if err := p.w.cfg.Client.Fetch(ctx, p.w.cfg.Depot, from, p.job.Bundle); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if !p.w.cfg.Depot.Has(p.job.Bundle) {
+		return "", fmt.Errorf("the test's bundle could not be fetched: %w", errors.Join(errs...))
+	}
+	return p.w.cfg.Depot.Path(p.job.Bundle)
+}
+
+// watch waits for the end of the runner's process.
+func (p *part) watch(r Runner) {
+	for {
+		select {
+		case <-r.Urgent():
+			p.w.cfg.Nudge()
+			continue
+		case <-r.Done():
+		}
+		break
+	}
+	if p.ctx.Err() == nil {
+		err := r.Err()
+		if err == nil {
+			err = errors.New("the runner's process has ended")
+		}
+		p.enter(beat.Failed, err)
+	}
+}
+
+// orDeath returns err, or why the runner's process died if that is what came of it.
+func (p *part) orDeath(err error) error {
+	phase, why, r := p.state()
+	if errors.Is(err, pipe.ErrLost) {
+		return fmt.Errorf("%w: %w", run.ErrLost, err)
+	}
+	select {
+	case <-r.Done():
+		if derr := r.Err(); derr != nil {
+			return fmt.Errorf("%w: %w", run.ErrLost, derr)
+		}
+		return fmt.Errorf("%w: %w", run.ErrLost, err)
+	default:
+	}
+	if phase == beat.Failed || phase == beat.Fenced {
+		return fmt.Errorf("%w: %w", run.ErrLost, why)
+	}
+	return err
+}
+
+// begin runs the scenarios.
+func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
+	_, _, r := p.state()
+	offset, _ := p.w.cfg.Offset()
+	at := b.At.Add(-offset)
+	p.mark(&p.begun, at)
+	p.enter(beat.Running, nil)
+	err := r.Run(ctx, run.Begin{Setup: b.Setup, At: at, Used: b.Used, Exact: b.Exact, Reserve: b.Reserve})
+	p.mark(&p.ended, time.Now())
+	if err != nil {
+		err = p.orDeath(err)
+	}
+	if !errors.Is(err, run.ErrLost) {
+		p.enter(beat.Ended, err)
+	}
+	// The last snapshot must be with the leader before it hears that all is over: else it would sum up without it.
+	p.flush(ctx)
+	return order.Reply{}, err
+}
+
+func (p *part) mark(t *time.Time, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*t = at
+}
+
+// elapsed is how long the scenarios have been running, or ran.
+func (p *part) elapsed() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.begun.IsZero():
+		return 0
+	case p.ended.IsZero():
+		return max(0, time.Since(p.begun))
+	}
+	return p.ended.Sub(p.begun)
+}
+
+// flush waits until the leader and a second host hold the runner's last snapshot, at most a lease's length.
+func (p *part) flush(ctx context.Context) {
+	_, _, r := p.state()
+	want := r.Snapshot().Seq
+	p.w.cfg.Nudge()
+	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fence.Lease)
+	defer cancel()
+	p.snapshot.told.wait(wctx, want)
+	p.snapshot.safe.wait(wctx, want)
+}
+
+// yield stops the scenarios in good order.
+func (p *part) yield(ctx context.Context, patience time.Duration) error {
+	phase, _, r := p.state()
+	if r == nil || phase.Over() {
+		return nil
+	}
+	yctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := r.Yield(yctx); err != nil {
+		return p.orDeath(err)
+	}
+	p.enter(beat.Yielded, nil)
+	p.flush(ctx)
+	return nil
+}
+
+// fence stops the part because the lease is at its end: whatever is still at work when patience is over is killed.
+func (p *part) fence(why error, patience time.Duration) {
+	phase, _, r := p.state()
+	if phase.Over() {
+		return
+	}
+	p.enter(beat.Fenced, why)
+	p.stop(order.Run, why)
+	p.stop(order.Setup, why)
+	p.stop(order.Teardown, why)
+	if r == nil {
+		p.cancel(why)
+		return
+	}
+	p.mu.Lock()
+	c := p.calls[order.Run]
+	p.mu.Unlock()
+	if c != nil {
+		select {
+		case <-c.done:
+		case <-time.After(patience):
+		}
+	}
+	p.snapshot.keep(r)
+	r.Kill()
+}
+
+// release lets the runner go.
+func (p *part) release() {
+	_, _, r := p.state()
+	p.cancel(errors.New("the run is over"))
+	if r != nil {
+		r.Kill()
+	}
+}
+
+// report says how the part is.
+func (p *part) report(whole bool) beat.Report {
+	phase, err, r := p.state()
+	rep := beat.Report{Run: p.run, Part: p.id, Phase: phase, Fault: courier.FaultOf(err)}
+	if r == nil {
+		rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
+		return rep
+	}
+	rep.Marked, rep.Elapsed, rep.Progress = r.MarkedAsFailed(), p.elapsed(), r.Progress()
+	if whole {
+		rep.Seq, rep.Snapshot = p.snapshot.latest(r)
+	}
+	rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
+	return rep
+}

@@ -1,0 +1,200 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"throng/internal/fault"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/courier"
+	"throng/internal/grid/trust"
+)
+
+// joinPath is where a node asks to be taken in: the leader answers, other nodes pass it on.
+const joinPath = "/throng/v1/join"
+
+// joinCall is what a node says when it asks; its token stands in the request's head.
+type joinCall struct {
+	Node cluster.Node `json:"node"`
+	CSR  []byte       `json:"csr,omitempty"`
+	Now  time.Time    `json:"now"` // its clock
+}
+
+type joinAnswer struct {
+	Cluster   string    `json:"cluster"`
+	Chain     []byte    `json:"chain,omitempty"` // PEM
+	Endpoints []string  `json:"endpoints"`
+	Now       time.Time `json:"now"`
+}
+
+const (
+	joinTimeout = 15 * time.Second
+	joinAgain   = 300 * time.Millisecond
+	// maxSkew is how far clocks may be apart: beyond it certificates are not valid yet, or no more.
+	maxSkew  = 5 * time.Minute
+	warnSkew = 2 * time.Second
+)
+
+// join asks the seeds to take this node in, again and again while none of them answers.
+func (n *Node) join(ctx context.Context) error {
+	m := &memory{Name: n.name(), Identity: rand.Text(), Insecure: n.o.Insecure}
+	n.memory = m
+	client, csr, err := n.asApplicant()
+	if err != nil {
+		return err
+	}
+	told := false
+	for {
+		for _, seed := range n.o.Seeds {
+			if seed == n.o.ClientURL {
+				continue
+			}
+			answer, err := n.ask(ctx, client, seed, csr)
+			switch {
+			case err == nil:
+				return n.admitted(m, answer)
+			case ctx.Err() != nil:
+				return nil
+			case final(err):
+				return fault.New(fault.InvalidConfig, fmt.Errorf("join the grid at %s: %w", seed, err))
+			case !told:
+				told = true
+				n.log.Info("waiting for a seed that answers: " + err.Error())
+			}
+		}
+		select {
+		case <-time.After(joinAgain):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// final reports whether asking again would not help.
+func final(err error) bool {
+	var r *courier.RemoteError
+	return errors.As(err, &r) && r.Status >= 400 && r.Status < 500 && !errors.Is(err, courier.ErrNotLeader) && !errors.Is(err, cluster.ErrConflict)
+}
+
+// asApplicant returns what a node without a certificate calls with.
+func (n *Node) asApplicant() (*courier.Client, []byte, error) {
+	if n.o.Insecure {
+		return &courier.Client{HTTP: &http.Client{}}, nil, nil
+	}
+	if n.o.TokenFile == "" {
+		return nil, nil, fault.WithHint(fault.InvalidConfig, errors.New("joining a grid needs its join token"), "--token-file names a copy of the file join.token that the first node wrote")
+	}
+	token, warning, err := trust.ReadToken(n.o.TokenFile)
+	if err != nil {
+		return nil, nil, fault.New(fault.InvalidConfig, err)
+	}
+	if warning != "" {
+		n.log.Warn(warning)
+	}
+	if token.Role != trust.Join {
+		return nil, nil, fault.New(fault.InvalidConfig, fmt.Errorf("%s holds a token for role %s: a join token would be right", n.o.TokenFile, token.Role))
+	}
+	csr, err := n.identity.CSR()
+	return &courier.Client{HTTP: &http.Client{Transport: trust.PinnedTransport(token.Pin, time.Now)}, Token: token.Reveal}, csr, err
+}
+
+func (n *Node) ask(ctx context.Context, c *courier.Client, seed string, csr []byte) (answer joinAnswer, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, joinTimeout, fmt.Errorf("%s: %w within %v", seed, courier.ErrUnreachable, joinTimeout))
+	defer cancel()
+	err = c.JSON(ctx, http.MethodPost, seed, joinPath, joinCall{Node: n.record(), CSR: csr, Now: time.Now()}, &answer)
+	return answer, err
+}
+
+// admitted takes what the grid answered.
+func (n *Node) admitted(m *memory, a joinAnswer) error {
+	if n.identity != nil {
+		if err := n.identity.Install(a.Chain); err != nil {
+			return err
+		}
+	}
+	m.Cluster, m.Endpoints = a.Cluster, a.Endpoints
+	if skew := time.Until(a.Now).Abs(); skew > warnSkew {
+		n.log.Warn(fmt.Sprintf("this host's clock differs from the leader's by %v: set it by NTP, or reports of both will not match", skew.Round(time.Second)))
+	}
+	return m.keep(n.o.DataDir)
+}
+
+// admit is the leader's side of join.
+func (n *Node) admit(r *http.Request) (any, error) {
+	var call joinCall
+	if err := courier.Read(r, &call); err != nil {
+		return nil, err
+	}
+	refuse := func(format string, args ...any) error {
+		return &courier.Status{Code: http.StatusForbidden, Err: fault.New(fault.InvalidConfig, fmt.Errorf(format, args...))}
+	}
+	if _, ok := n.leads(); !ok {
+		return nil, courier.ErrNotLeader
+	}
+	node := call.Node
+	switch skew := time.Until(call.Now).Abs(); {
+	case !nameForm.MatchString(node.Name) || node.Identity == "":
+		return nil, refuse("%.80q is no name for a node", node.Name)
+	case node.Version != n.o.Version:
+		return nil, refuse("node %s is throng %s, and this grid is %s: all nodes must be of one version", node.Name, node.Version, n.o.Version)
+	case skew > maxSkew:
+		return nil, refuse("the clock of node %s differs from the leader's by %v: set it by NTP, at most %v are possible", node.Name, skew.Round(time.Second), maxSkew)
+	}
+	if err := n.vacant(r.Context(), node); err != nil {
+		return nil, err
+	}
+	answer := joinAnswer{Cluster: n.memory.Cluster, Now: time.Now(), Endpoints: n.endpoints()}
+	if n.identity != nil {
+		a, err := n.auth.get()
+		if err != nil {
+			return nil, err
+		}
+		o := Options{ClientURL: node.ClientURL, ServerURL: node.ServerURL}
+		if answer.Chain, err = a.Sign(call.CSR, trust.Subject{Name: node.Name, Role: trust.Node, Hosts: o.hosts(), Identity: node.Identity}, time.Now()); err != nil {
+			return nil, &courier.Status{Code: http.StatusBadRequest, Err: err}
+		}
+	}
+	n.log.Info(fmt.Sprintf("node %s joins from %s", node.Name, node.ClientURL))
+	return answer, nil
+}
+
+// vacant gives the node its name, unless another one that lives has it, or its addresses.
+func (n *Node) vacant(ctx context.Context, node cluster.Node) error {
+	key := cluster.Nodes + node.Name
+	have, revision, err := cluster.Fetch[cluster.Node](ctx, n.store, key)
+	if err != nil {
+		return err
+	}
+	if revision > 0 && have.Identity == node.Identity { // it asks again, because our answer was lost
+		return nil
+	}
+	for _, o := range n.picture.view().Nodes {
+		taken := ""
+		switch {
+		case o.Name == node.Name && o.Alive:
+			taken = fmt.Sprintf("a node named %s, at %s, is part of the grid and alive: every node needs a --hostname of its own", o.Name, o.ClientURL)
+		case o.Name != node.Name && o.Alive && (o.ClientURL == node.ClientURL || o.ServerURL != "" && o.ServerURL == node.ServerURL):
+			taken = fmt.Sprintf("node %s has the address of node %s: every node needs --client-urls and --server-urls of its own", node.Name, o.Name)
+		}
+		if taken != "" {
+			return &courier.Status{Code: http.StatusForbidden, Err: fault.New(fault.InvalidConfig, errors.New(taken))}
+		}
+	}
+	node.Joined = time.Now().UTC()
+	return n.put(ctx, key, node, revision)
+}
+
+// endpoints are the addresses of those who vote, this node's first.
+func (n *Node) endpoints() []string {
+	out := []string{n.o.ClientURL}
+	for _, v := range n.picture.view().Voters() {
+		if v.Name != n.name() {
+			out = append(out, v.ClientURL)
+		}
+	}
+	return out
+}

@@ -1,0 +1,258 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"throng/internal/fault"
+	"throng/internal/grid/beat"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/cluster/etcdstore"
+	"throng/internal/grid/courier"
+	"throng/internal/grid/desk"
+	"throng/internal/grid/trust"
+	"throng/internal/grid/worker"
+)
+
+// Node is one node of a grid.
+type Node struct {
+	o        Options
+	log      *slog.Logger
+	life     string
+	memory   *memory
+	identity *trust.Identity // nil with Options.Insecure
+	store    *etcdstore.Store
+	tokens   *trust.Ledger
+	picture  *picture
+	client   *courier.Client
+	depot    *courier.Depot
+	receiver *beat.Receiver
+	sender   *beat.Sender
+	worker   *worker.Worker
+	desk     *desk.Desk
+	seat     *seat
+	auth     authority
+}
+
+// Run runs a node until ctx ends.
+func Run(ctx context.Context, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	unlock, err := lock(o.DataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	n := &Node{o: o, log: o.Log, life: rand.Text()[:12], store: etcdstore.New()}
+	if n.memory, err = recall(o.DataDir); err != nil {
+		return err
+	}
+	if m := n.memory; m != nil && (m.Name != o.Hostname || m.Insecure != o.Insecure) {
+		return fault.New(fault.InvalidConfig, fmt.Errorf("the data directory %s is that of node %q%s: give it the same --hostname and --insecure, or another directory",
+			o.DataDir, m.Name, map[bool]string{true: ", which is --insecure"}[m.Insecure]))
+	}
+	address, err := hostPort(o.ClientURL)
+	if err != nil {
+		return err
+	}
+	// Before anything else: a port that is taken must not cost a grid.
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fault.New(fault.InvalidConfig, fmt.Errorf("listen at --client-urls %s: %w", o.ClientURL, err))
+	}
+	defer listener.Close()
+	if err := n.enter(ctx); err != nil {
+		return err
+	}
+	return n.serve(ctx, listener)
+}
+
+// enter makes the node part of a grid: of the one that it remembers, of the seeds', or of a new one.
+func (n *Node) enter(ctx context.Context) error {
+	if !n.o.Insecure {
+		var err error
+		if n.identity, err = trust.OpenIdentity(filepath.Join(n.o.DataDir, "identity"), time.Now); err != nil {
+			return err
+		}
+	}
+	n.seat = newSeat(n)
+	switch {
+	case n.memory != nil:
+		return nil
+	case len(n.o.Seeds) > 0:
+		return n.join(ctx)
+	}
+	return n.found(ctx)
+}
+
+// name is this node's.
+func (n *Node) name() string { return n.o.Hostname }
+
+// http returns a client that proves who we are.
+func (n *Node) http() (*http.Client, error) {
+	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAlive: 5 * time.Second}
+	t := &http.Transport{
+		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 2 * time.Second}, TLSHandshakeTimeout: 5 * time.Second,
+	}
+	if n.identity != nil {
+		var err error
+		if t.TLSClientConfig, err = n.identity.ClientTLS(); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Client{Transport: t}, nil
+}
+
+// serve runs everything that a node is until ctx ends.
+func (n *Node) serve(ctx context.Context, listener net.Listener) error {
+	hc, err := n.http()
+	if err != nil {
+		return err
+	}
+	n.client = &courier.Client{HTTP: hc}
+	if n.depot, err = courier.NewDepot(filepath.Join(n.o.DataDir, "blobs")); err != nil {
+		return err
+	}
+	n.picture = newPicture(n.name(), n.memory.Cluster, n.log)
+	n.tokens = trust.NewLedger(n.store)
+	n.makeServices()
+	n.picture.silence = n.receiver.Silences
+
+	// What serves must outlive what works: the last snapshots and the leadership are given away through it.
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	g, gctx := errgroup.WithContext(serving)
+	working, stopWorking := context.WithCancelCause(gctx)
+	defer stopWorking(nil)
+	server := n.server()
+	g.Go(func() error { return n.listen(server, listener) })
+	g.Go(func() error { n.picture.watch(gctx, n.store); return nil })
+	g.Go(func() error { return n.tokens.Run(gctx) })
+	g.Go(func() error { return n.seat.run(gctx) })
+	g.Go(func() error { return n.sender.Run(gctx) })
+	g.Go(func() error { return n.worker.Run(gctx) })
+	g.Go(func() error { return n.desk.Keep(gctx) })
+	g.Go(func() error { return n.register(gctx) })
+	g.Go(func() error { return n.remember(gctx) })
+	g.Go(func() error { return n.guardAuthority(gctx) })
+	g.Go(func() error { return n.heedDrain(gctx) })
+	if n.identity != nil {
+		g.Go(func() error { return n.renewer().Run(gctx) })
+	}
+	var ruling sync.WaitGroup
+	ruling.Go(func() { n.rule(working) })
+	n.log.Info("node " + n.name() + " is up at " + n.o.ClientURL)
+
+	select {
+	case <-ctx.Done():
+	case <-gctx.Done():
+	}
+	n.giveAway()
+	stopWorking(cluster.ErrDeposed)
+	ruling.Wait()
+	// Others' watches go through our address: etcd would wait for them.
+	_ = server.Close()
+	n.seat.stop()
+	stopServing()
+	err = g.Wait()
+	if cerr := n.store.Close(); err == nil && ctx.Err() == nil {
+		err = cerr
+	}
+	return err
+}
+
+// listen serves the node's address until the server is closed.
+func (n *Node) listen(s *http.Server, l net.Listener) error {
+	var err error
+	if s.TLSConfig != nil {
+		err = s.ServeTLS(l, "", "")
+	} else {
+		err = s.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", n.o.ClientURL, err)
+}
+
+// record is what the node says of itself.
+func (n *Node) record() cluster.Node {
+	return cluster.Node{
+		Name: n.name(), ClientURL: n.o.ClientURL, ServerURL: n.o.ServerURL, NoServer: n.o.NoServer, Labels: n.o.Labels, Capacity: n.o.Capacity,
+		Version: n.o.Version, Identity: n.memory.Identity, Joined: time.Now().UTC(),
+	}
+}
+
+// register keeps the node's record as its options say: they may be others than at the last start.
+func (n *Node) register(ctx context.Context) error {
+	for ctx.Err() == nil {
+		have, revision, err := cluster.Fetch[cluster.Node](ctx, n.store, cluster.Nodes+n.name())
+		if err == nil {
+			if revision == 0 || have.Identity != n.memory.Identity {
+				return fault.New(fault.InvalidConfig, fmt.Errorf("the grid has forgotten node %s, or another one has its name: remove %s to join as a new node", n.name(), n.o.DataDir))
+			}
+			want := n.record()
+			want.Joined, want.Drained = have.Joined, have.Drained
+			err = n.put(ctx, cluster.Nodes+n.name(), want, revision)
+		}
+		if err == nil {
+			<-ctx.Done()
+			return nil
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// put writes a record that was last written at revision.
+func (n *Node) put(ctx context.Context, key string, record any, revision int64) error {
+	b, err := cluster.Encode(record)
+	if err != nil {
+		return err
+	}
+	_, err = n.store.Commit(ctx, cluster.Txn{If: []cluster.Condition{{Key: key, Revision: revision}}, Put: map[string][]byte{key: b}})
+	return err
+}
+
+// remember keeps the addresses of the others on disk, for the next start.
+func (n *Node) remember(ctx context.Context) error {
+	for {
+		next := n.picture.next()
+		var endpoints []string
+		for _, o := range n.picture.view().Nodes {
+			if o.Role == cluster.Voter || o.Name == n.name() {
+				endpoints = append(endpoints, o.ClientURL)
+			}
+		}
+		if len(endpoints) > 0 && !slices.Equal(endpoints, n.memory.endpoints()) {
+			if err := n.memory.change(n.o.DataDir, func(m *memory) { m.Endpoints = endpoints }); err != nil {
+				n.log.Warn(err.Error())
+			}
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,237 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"time"
+
+	"throng/internal/grid/beat"
+	"throng/internal/grid/client"
+	"throng/internal/grid/courier"
+	"throng/internal/grid/desk"
+	"throng/internal/grid/order"
+	"throng/internal/grid/trust"
+)
+
+// server is the node's one address.
+func (n *Node) server() *http.Server {
+	s := &http.Server{
+		Handler: n.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: log.New(logWriter{n.log}, "", 0),
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 10_000, SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+	}
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
+	if n.identity == nil {
+		s.Protocols.SetUnencryptedHTTP2(true)
+		return s
+	}
+	s.Protocols.SetHTTP2(true)
+	if cfg, err := n.identity.ServerTLS(); err == nil { // else there would be no identity
+		s.TLSConfig = cfg
+	}
+	return s
+}
+
+// logWriter takes net/http's own complaints, which are mostly of strangers' handshakes.
+type logWriter struct{ log *slog.Logger }
+
+func (w logWriter) Write(b []byte) (int, error) {
+	w.log.Debug(strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// handler tells who calls and what he may.
+func (n *Node) handler() http.Handler {
+	mux := http.NewServeMux()
+	looks := []trust.Role{trust.Viewer, trust.Operator, trust.Node}
+	orders := []trust.Role{trust.Operator, trust.Node}
+	nodes := []trust.Role{trust.Node}
+
+	mux.Handle("POST "+joinPath, allow(n.byLeader(courier.Handler(n.admit)), trust.Join))
+	mux.Handle("POST "+renewPath, courier.Handler(n.signRenewal)) // the renewal itself proves who asks
+	mux.Handle("GET "+authorityPath, allow(courier.Handler(n.handAuthority), nodes...))
+	mux.Handle("GET "+client.ViewPath, allow(n.viewHandler(), looks...))
+	mux.Handle("POST "+gridPath, allow(n.byLeader(n.gridHandler()), orders...))
+	mux.Handle("GET "+tokensPath, allow(courier.Handler(n.listTokens), orders...))
+	mux.Handle("POST "+tokensPath, allow(courier.Handler(n.createToken), orders...))
+	mux.Handle("DELETE "+tokensPath+"/{id}", allow(courier.Handler(n.revokeToken), orders...))
+	mux.Handle(beat.Path, allow(n.receiver, nodes...))
+	mux.Handle(beat.HeardPath, allow(n.receiver.HeardHandler(), nodes...))
+	mux.Handle(order.Path, allow(n.worker, nodes...))
+	mux.Handle("GET "+courier.BlobPath, allow(n.depot, nodes...))
+	mux.Handle("PUT "+courier.BlobPath, allow(n.depot, orders...))
+	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
+	runs := n.runsHandler()
+	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {
+		mux.Handle("GET "+path, allow(runs, looks...))
+		mux.Handle("POST "+path, allow(runs, orders...))
+	}
+	mux.Handle("/throng/", courier.Handler(func(r *http.Request) (any, error) {
+		return nil, &courier.Status{Code: http.StatusNotFound, Err: fmt.Errorf("there is no %s %s", r.Method, r.URL.Path)}
+	}))
+	mux.Handle("/", allow(n.etcd(), orders...))
+	if n.identity == nil {
+		return trust.LoopbackOnly(mux)
+	}
+	return trust.Authenticate(mux, n.tokens.Lookup, time.Now, refuse)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	courier.WriteError(w, &courier.Status{Code: trust.Status(err), Err: err})
+}
+
+// allow lets callers with one of the roles through.
+func allow(next http.Handler, roles ...trust.Role) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := trust.Allow(trust.CallerOf(r.Context()), roles...); err != nil {
+			refuse(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (n *Node) addressOf(node string) string {
+	o, _ := n.picture.view().Find(node)
+	return o.ClientURL
+}
+
+// passed marks a request that another node has passed on: it is not passed on again.
+const passed = "Throng-Passed"
+
+// byLeader has the leader answer. The caller's token goes with the request; a node's certificate does not, so what only nodes may
+// ask is asked of the leader itself.
+func (n *Node) byLeader(own http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := n.leads(); ok {
+			own.ServeHTTP(w, r)
+			return
+		}
+		v := n.picture.view()
+		leader, ok := v.Find(v.Leader.Name)
+		if !ok || leader.Name == n.name() || r.Header.Get(passed) != "" {
+			courier.WriteError(w, courier.ErrNotLeader)
+			return
+		}
+		n.pass(leader.ClientURL, func(w http.ResponseWriter, r *http.Request, err error) {
+			courier.WriteError(w, fmt.Errorf("%w: %s does not answer: %w", courier.ErrNotLeader, leader.Name, err))
+		}).ServeHTTP(w, r)
+	})
+}
+
+// pass passes requests on to another node, streams included.
+func (n *Node) pass(base string, failed func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	to, err := url.Parse(base)
+	if err != nil {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { failed(w, r, err) })
+	}
+	return &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(to)
+			p.Out.Host = to.Host
+			p.Out.Header.Set(passed, n.name())
+		},
+		Transport: n.client.HTTP.Transport, FlushInterval: -1, ErrorHandler: failed, ErrorLog: log.New(logWriter{n.log}, "", 0),
+	}
+}
+
+// etcd passes requests on to etcd: to this node's own member if it votes, else to a node that does.
+func (n *Node) etcd() http.Handler {
+	own := &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host = "http", "etcd"
+			p.Out.Header.Del("Authorization") // ours, not etcd's
+		},
+		Transport: n.toSocket(), FlushInterval: -1, ErrorHandler: etcdFailed, ErrorLog: log.New(logWriter{n.log}, "", 0),
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if server, open := n.seat.through(); server != nil {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			defer context.AfterFunc(open, cancel)()
+			own.ServeHTTP(w, r.WithContext(ctx))
+			return
+		}
+		for _, v := range n.picture.view().Voters() {
+			if v.Name != n.name() && r.Header.Get(passed) == "" {
+				n.pass(v.ClientURL, etcdFailed).ServeHTTP(w, r)
+				return
+			}
+		}
+		etcdFailed(w, r, errors.New("this node knows none that votes"))
+	})
+}
+
+// toSocket is the way to this node's own member, whichever it is at the time.
+func (n *Node) toSocket() http.RoundTripper {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		server, _ := n.seat.member()
+		if server == nil {
+			return nil, errors.New("this node has no member of the store")
+		}
+		return new(net.Dialer).DialContext(ctx, "unix", server.Socket())
+	}
+	grpc := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, Protocols: new(http.Protocols)}
+	grpc.Protocols.SetUnencryptedHTTP2(true)
+	plain := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, Protocols: new(http.Protocols)}
+	plain.Protocols.SetHTTP1(true) // etcd's gateway, /health, /version, /metrics
+	return byProtocol{grpc, plain}
+}
+
+type byProtocol struct{ grpc, plain http.RoundTripper }
+
+func (b byProtocol) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		return b.grpc.RoundTrip(r)
+	}
+	return b.plain.RoundTrip(r)
+}
+
+// etcdFailed answers as a gRPC client understands, and others too.
+func etcdFailed(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Grpc-Status", "14") // UNAVAILABLE
+		w.Header().Set("Grpc-Message", url.PathEscape(err.Error()))
+		return
+	}
+	http.Error(w, err.Error(), http.StatusBadGateway)
+}
+
+// viewHandler tells how the grid is, by the leader if there is one that answers soon, else as this node sees it.
+func (n *Node) viewHandler() http.Handler {
+	own := courier.Handler(func(*http.Request) (any, error) { return n.picture.view(), nil })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := n.picture.view()
+		leader, ok := v.Find(v.Leader.Name)
+		if _, leads := n.leads(); leads || !ok || leader.Name == n.name() || r.Header.Get(passed) != "" {
+			own.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), time.Second)
+		defer cancel()
+		n.pass(leader.ClientURL, func(w http.ResponseWriter, r *http.Request, _ error) { own.ServeHTTP(w, r) }).ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// runsHandler answers for runs; what only the leader can answer is passed on to it.
+func (n *Node) runsHandler() http.Handler {
+	own := n.desk.Handler(func(r *http.Request) string { return trust.CallerOf(r.Context()).String() })
+	led := n.byLeader(own)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if desk.ToLeader(r) {
+			led.ServeHTTP(w, r)
+			return
+		}
+		own.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,92 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"throng/internal/grid/beat"
+	"throng/internal/grid/conductor"
+	"throng/internal/grid/desk"
+	"throng/internal/grid/runner"
+	"throng/internal/grid/trust"
+	"throng/internal/grid/worker"
+	"throng/internal/run"
+	"throng/internal/run/pipe"
+	"throng/internal/view/summary"
+)
+
+// makeServices makes what hears, works and leads.
+func (n *Node) makeServices() {
+	n.receiver = beat.NewReceiver(beat.ReceiverConfig{
+		Self: n.name(),
+		Grid: func() (string, uint64, []string) {
+			v := n.picture.view()
+			var voters []string
+			for _, o := range v.Voters() {
+				voters = append(voters, o.Name)
+			}
+			return v.Leader.Name, v.Leader.Term, voters
+		},
+		Caller: func(r *http.Request) string { return trust.CallerOf(r.Context()).Name },
+		Lines: func(node, run, part string, lines []beat.Line, leftOut int64) {
+			n.desk.Lines(node, run, part, lines, leftOut)
+		},
+	})
+	n.worker = worker.New(worker.Config{
+		Life: n.life, Depot: n.depot, Client: n.client, Start: n.startRunner,
+		Until:   func() time.Time { return n.sender.Until() },
+		Renewed: func() <-chan struct{} { return n.sender.Renewed() },
+		Offset:  func() (time.Duration, time.Duration) { return n.sender.Offset() },
+		Nudge:   func() { n.sender.Nudge() },
+	})
+	n.sender = beat.NewSender(beat.SenderConfig{
+		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
+		Failed:  func(voter string, err error) { n.log.Debug("beat to " + voter + ": " + err.Error()) },
+		Reports: n.worker.Reports, Safe: n.worker.Safe, Read: n.worker.Read,
+		Voters: func() ([]beat.Voter, string) {
+			v := n.picture.view()
+			var out []beat.Voter
+			for _, o := range v.Voters() {
+				out = append(out, beat.Voter{Name: o.Name, URL: o.ClientURL})
+			}
+			return out, v.Leader.Name
+		},
+		Silences: func() map[string]time.Duration { return n.picture.heard() },
+	})
+	n.desk = desk.New(desk.Config{
+		Self: n.name(), Store: n.store, View: n.picture.view, Depot: n.depot, Client: n.client, Receiver: n.receiver, Log: n.log,
+		SummaryData: func(out conductor.Outcome, view json.RawMessage) ([]byte, error) {
+			var w summary.Wish
+			if err := json.Unmarshal(view, &w); err != nil {
+				return nil, err
+			}
+			return w.Data(w.Report(out))
+		},
+	})
+}
+
+// startRunner starts a runner in a process of its own.
+func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, error) {
+	r, err := runner.Start(ctx, runner.Config{
+		Command: []string{n.o.Command, "runner"},
+		Job: run.Job{
+			Run: s.Run, Runner: s.Run + "/" + s.Part + "/" + n.life, Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
+			Outputs: s.Job.Outputs, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
+		},
+		Until: n.sender.Until, Fresh: s.Fresh,
+		Log: func(rec pipe.Record) {
+			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
+			if rec.LeftOut > 0 {
+				s.Line(beat.Line{At: rec.Time, Level: int(slog.LevelWarn), Text: fmt.Sprintf("lines that were left out because they came too fast: %d", rec.LeftOut)})
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
