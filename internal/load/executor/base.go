@@ -224,8 +224,8 @@ func (b *base) fail(ctx context.Context, err error) {
 
 // use activates a VU for the duration of work and gives it back.
 func (b *base) use(ctx context.Context, vu VU, work func()) {
-	defer b.env.Return(vu)
 	b.with(ctx, vu, work)
+	b.env.Return(vu)
 }
 
 // with activates a VU for the duration of work.

@@ -60,6 +60,7 @@ type VU struct {
 	cut       chan struct{} // closed when the interruption has been carried out
 	fn        sobek.Callable
 	args      [1]sobek.Value // of fn: here it need not be allocated each time
+	start     time.Time      // of the iteration
 	scenario  *plan.Scenario
 	baseTags  *metric.TagSet
 	series    *meter.IterationSeries
