@@ -21,7 +21,7 @@ func newArchive(g *global) *cobra.Command {
 	c.Flags().StringVarP(&out, "archive-out", "O", "archive.tar", "the archive's name; - is standard output")
 	c.Flags().BoolVar(&excludeEnv, "exclude-env-vars", false, "leave the values of --env out of the archive")
 	c.RunE = func(cmd *cobra.Command, args []string) error {
-		t, err := g.load(f, args[0])
+		t, err := g.loadToPack(f, args[0])
 		if err != nil {
 			return err
 		}

@@ -41,12 +41,16 @@ func newRun(g *global) *cobra.Command {
 	f, onGrid := addTestFlags(c, true), &gridFlags{}
 	onGrid.addFlags(c.Flags())
 	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if onGrid.named(g) {
+			t, err := g.loadToPack(f, args[0])
+			if err != nil {
+				return err
+			}
+			return g.runOnGrid(cmd.Context(), t, onGrid)
+		}
 		t, err := g.load(f, args[0])
 		if err != nil {
 			return err
-		}
-		if onGrid.named(g) {
-			return g.runOnGrid(cmd.Context(), t, onGrid)
 		}
 		return g.runTest(cmd.Context(), t)
 	}
@@ -107,6 +111,7 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 func (s *session) conduct(ctx context.Context) conductor.Outcome {
 	var beside sync.WaitGroup
 	showing, stopShowing := context.WithCancel(context.Background())
+	feed := &feeder{ctx: showing, outputs: s.outputs, drain: s.runner.Drain, log: s.log}
 	c := conductor.New(conductor.Config{
 		Parts:  []conductor.Part{{ID: "0", Runner: s.runner}},
 		Paused: s.askedToPause(),
@@ -116,7 +121,7 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 			s.ready = r
 			s.mu.Unlock()
 			s.header(r)
-			if err := s.startOutputs(showing, &beside, r); err != nil {
+			if err := feed.start(r); err != nil {
 				return err
 			}
 			beside.Go(func() {
@@ -148,11 +153,7 @@ func (s *session) conduct(ctx context.Context) conductor.Outcome {
 	s.linger(ctx, out)
 	stopShowing()
 	beside.Wait()
-	for _, o := range s.outputs {
-		if err := o.Stop(); err != nil {
-			s.log.Error("output " + o.Describe() + ": " + err.Error())
-		}
-	}
+	feed.stop()
 	return out
 }
 
@@ -215,49 +216,6 @@ func (s *session) makeOutputs() error {
 		}
 		s.outputs = append(s.outputs, o)
 	}
-	return nil
-}
-
-// drainEvery is how often raw samples are taken to the outputs.
-const drainEvery = 100 * time.Millisecond
-
-func (s *session) startOutputs(ctx context.Context, wg *sync.WaitGroup, r run.Ready) error {
-	if len(s.outputs) == 0 {
-		return nil
-	}
-	defs := output.Definitions{Thresholds: r.Thresholds, SystemTags: r.Options.SystemTags}
-	if slices.Contains(r.Options.SystemTags, "expected_response") {
-		defs.Submetrics = []metric.Selector{{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}}
-	}
-	for _, o := range s.outputs {
-		if err := o.Start(defs); err != nil {
-			return fmt.Errorf("start the output %s: %w", o.Describe(), err)
-		}
-		wg.Go(func() {
-			if err := o.Run(ctx); err != nil {
-				s.log.Error("output " + o.Describe() + ": " + err.Error())
-			}
-		})
-	}
-	wg.Go(func() {
-		tick := time.NewTicker(drainEvery)
-		defer tick.Stop()
-		for {
-			samples := s.runner.Drain()
-			for _, o := range s.outputs {
-				o.Add(samples)
-			}
-			select {
-			case <-tick.C:
-			case <-ctx.Done():
-				samples := s.runner.Drain()
-				for _, o := range s.outputs {
-					o.Add(samples)
-				}
-				return
-			}
-		}
-	})
 	return nil
 }
 

@@ -8,15 +8,14 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
-	"strings"
+	"runtime/debug"
 	"sync"
 
 	"github.com/spf13/cobra"
 
 	"throng/internal/load/bundle"
-	"throng/internal/load/js"
-	"throng/internal/load/k6"
 	"throng/internal/load/scheduler"
 	"throng/internal/load/script"
 	"throng/internal/plan"
@@ -30,24 +29,29 @@ import (
 func newRunner(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use: "runner", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := context.WithCancel(cmd.Context())
-			defer stop()
-			var tuner sync.WaitGroup
-			tuner.Go(func() { g.tuneCollector(ctx) })
-			defer tuner.Wait()
-			defer stop()
-			// Whatever goes on, a process whose node is gone ends at once.
-			return pipe.Serve(ctx, stream{g.Stdin, g.Stdout}, g.startRunner, func(err error) {
-				code := 0
-				if !errors.Is(err, pipe.ErrGone) {
-					fmt.Fprintln(g.Stderr, err)
-					code = 1
-				}
-				os.Exit(code)
-			})
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return g.serveNode(cmd.Context()) },
 	}
+}
+
+// serveNode does what the node at the other end of standard input and output asks for.
+func (g *global) serveNode(ctx context.Context) error {
+	conn := nodeStream(g.Stdin, g.Stdout)
+	os.Stdout = g.Stderr // nothing but frames may get into the pipe
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var tuner sync.WaitGroup
+	tuner.Go(func() { g.tuneCollector(ctx) })
+	defer tuner.Wait()
+	defer stop()
+	return pipe.Serve(ctx, conn, g.startRunner, func(err error) {
+		// Whatever goes on, a process whose node is gone, or no longer lets it, ends at once.
+		code := 0
+		if !errors.Is(err, pipe.ErrGone) {
+			fmt.Fprintln(g.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
+	})
 }
 
 // stream makes one stream of standard input and output.
@@ -59,14 +63,14 @@ type stream struct {
 func (s stream) Write(b []byte) (int, error) { return s.out.Write(b) }
 func (s stream) Close() error                { return s.out.Close() }
 
-// runner is a scheduler that gives back what it holds.
+// runner is a scheduler whose samples go to the node too.
 type runner struct {
 	*scheduler.Scheduler
-	test *test
+	*feeder
 }
 
 // startRunner makes the runner that a job asks for.
-func (g *global) startRunner(_ context.Context, data []byte, up *pipe.Up) (run.Runner, error) {
+func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run.Runner, error) {
 	var job run.Job
 	if err := json.Unmarshal(data, &job); err != nil {
 		return nil, fmt.Errorf("read the job: %w", err)
@@ -84,24 +88,35 @@ func (g *global) startRunner(_ context.Context, data []byte, up *pipe.Up) (run.R
 	if err != nil {
 		return nil, err
 	}
+	outputs, err := remoteOutputs(job, up)
+	if err != nil {
+		return nil, err
+	}
 	s := t.scheduler(g, slog.New(up.Console(level)), func(c *scheduler.Config) {
-		c.Share, c.Parts, c.NoThresholds = share, job.Parts, job.NoThresholds
-		c.Raw = len(job.Outputs) > 0
-		if job.MemoryLimit > 0 {
-			c.MemoryLimit = job.MemoryLimit
+		c.Share, c.Parts, c.NoThresholds, c.Tags, c.Raw = share, job.Parts, job.NoThresholds, job.Tags, len(outputs) > 0
+		c.Consolidate = t.packedOptions(job)
+		if limit := job.MemoryLimit; limit > 0 && limit < math.MaxInt64 {
+			debug.SetMemoryLimit(int64(limit))
+			c.MemoryLimit = limit
 		}
 	})
-	return &runner{s, t}, nil
+	return &runner{s, &feeder{ctx: ctx, outputs: outputs, drain: s.Drain, log: g.log}}, nil
+}
+
+// Init reads the script, and has the outputs know what it is going to measure.
+func (r *runner) Init(ctx context.Context) (run.Ready, error) {
+	ready, err := r.Scheduler.Init(ctx)
+	if err == nil {
+		err = r.feeder.start(ready)
+	}
+	// Compiling has left garbage, and the virtual users may wait for long: many runners share the host's memory.
+	debug.FreeOSMemory()
+	return ready, err
 }
 
 // unpack reads the test that a job names.
 func (g *global) unpack(job run.Job) (*test, error) {
-	f, err := os.Open(job.Bundle)
-	if err != nil {
-		return nil, fmt.Errorf("open the test: %w", err)
-	}
-	defer f.Close()
-	b, err := bundle.Read(f, bundle.Limits{})
+	b, err := bundle.Open(job.Bundle, bundle.Limits{})
 	if err != nil {
 		return nil, err
 	}
@@ -109,15 +124,24 @@ func (g *global) unpack(job run.Job) (*test, error) {
 	if t.limit <= 0 {
 		t.limit = initTimeout
 	}
-	t.runtime = plan.Runtime{CompatibilityMode: b.CompatibilityMode, NoThresholds: job.NoThresholds}
-	t.env = map[string]string{}
+	t.runtime.CompatibilityMode = b.CompatibilityMode
+	if job.CompatibilityMode != "" {
+		t.runtime.CompatibilityMode = job.CompatibilityMode
+	}
+	t.env = map[string]string{"HOSTNAME": job.Node}
 	maps.Copy(t.env, b.Env)
 	maps.Copy(t.env, job.Env)
-	t.env["HOSTNAME"] = job.Node // a script that names it wants the host that it runs on, not the submitter's
-	modules := k6.Modules()
-	t.program, err = t.script.Compile(js.CompileOptions{
-		CompatibilityMode: b.CompatibilityMode, Log: g.log, Fixed: []string{"__ENV", "__VU"},
-		IsNative: func(name string) bool { return modules[name] != nil || name == "k6" || strings.HasPrefix(name, "k6/") },
-	})
-	return t, err
+	return t, t.compile(g.log)
+}
+
+// packedOptions returns the options that the submitter has consolidated; the script's own are part of them.
+func (t *test) packedOptions(job run.Job) func([]byte) (plan.Options, error) {
+	return func([]byte) (plan.Options, error) {
+		opts, err := plan.Decode(t.script.Bundle.Options)
+		if job.LocalIPs != "" {
+			opts.LocalIPs = plan.Some(job.LocalIPs)
+		}
+		t.own, t.config = opts, plan.Config{Options: opts}
+		return opts, err
+	}
 }

@@ -339,7 +339,7 @@ func (r *recorder) Write(b []byte) (int, error) {
 // ready is what every script of the lab is.
 func (l *lab) ready() (run.Ready, error) {
 	opts, _, err := plan.ParseJSON(fmt.Appendf(nil,
-		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":10}}}`,
+		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":3600}}}`,
 		int(l.test.rate), l.test.length.Milliseconds()), "script")
 	return run.Ready{Options: opts, HasSetup: true, HasTeardown: true, HasSummary: true, Functions: []string{"default"}}, err
 }
@@ -482,7 +482,6 @@ func (c *counter) Progress() []run.Progress { return nil }
 func (c *counter) MarkedAsFailed() bool     { return false }
 func (c *counter) Kill()                    { c.once.Do(func() { close(c.gone) }) }
 func (c *counter) Done() <-chan struct{}    { return c.gone }
-func (c *counter) Elapsed() time.Duration   { return 0 }
 func (c *counter) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

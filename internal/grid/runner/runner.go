@@ -153,9 +153,6 @@ func (r *Runner) Err() error {
 	return r.err
 }
 
-// Elapsed is how long the scenarios have been running.
-func (r *Runner) Elapsed() time.Duration { return 0 }
-
 // Snapshot returns the newest snapshot that has arrived.
 func (r *Runner) Snapshot() metric.Snapshot { return r.Client.Snapshot() }
 

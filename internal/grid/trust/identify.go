@@ -19,7 +19,10 @@ import (
 // The error is ErrUnauthenticated for a bad token or certificate; any other means that the token could not be looked up.
 func Identify(r *http.Request, lookup Lookup, now time.Time) (Caller, error) {
 	if headers := r.Header.Values("Authorization"); len(headers) > 0 {
-		return byToken(r.Context(), headers, lookup, now)
+		// "Connection: Authorization" has a proxy drop the token (RFC 9110, 7.6.1): a node that passes the request on would then
+		// be left with its own certificate.
+		dropped := strings.Contains(strings.ToLower(strings.Join(r.Header["Connection"], ",")), "authorization")
+		return byToken(r.Context(), headers, dropped, lookup, now)
 	}
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return Caller{}, nil
@@ -35,9 +38,9 @@ func Identify(r *http.Request, lookup Lookup, now time.Time) (Caller, error) {
 	return Caller{Name: s.Name, Role: Node, Via: "certificate", Identity: s.Identity}, nil
 }
 
-func byToken(ctx context.Context, headers []string, lookup Lookup, now time.Time) (Caller, error) {
+func byToken(ctx context.Context, headers []string, dropped bool, lookup Lookup, now time.Time) (Caller, error) {
 	scheme, text, _ := strings.Cut(headers[0], " ")
-	if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") {
+	if len(headers) > 1 || !strings.EqualFold(scheme, "Bearer") || dropped {
 		return Caller{}, unauthenticated("the Authorization header must be one bearer token")
 	}
 	t, err := ParseToken(text)

@@ -127,6 +127,18 @@ func TestOnlyOneBearerTokenIsRead(t *testing.T) {
 	}
 }
 
+func TestATokenCannotBeLostOnTheWay(t *testing.T) {
+	tok, rec := token(t, Viewer, 0)
+	for connection, want := range map[string]bool{"": true, "keep-alive": true, "Authorization": false, "close, authorization": false} {
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		tok.Authorize(r.Header)
+		r.Header.Set("Connection", connection)
+		if c, err := Identify(r, records(rec), noon); (err == nil) != want || err == nil && c.Role != Viewer {
+			t.Errorf("Connection %q: %v, %v", connection, c, err)
+		}
+	}
+}
+
 func TestAStoreThatIsAwayIsNotABadToken(t *testing.T) {
 	tok, _ := token(t, Operator, 0)
 	away := func(context.Context, string) (cluster.Token, error) { return cluster.Token{}, context.DeadlineExceeded }

@@ -2,7 +2,6 @@ package trust
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,8 +26,8 @@ func LookupIn(s cluster.Store) Lookup {
 }
 
 func decodeRecord(kv cluster.KV) (rec cluster.Token, err error) {
-	if err := json.Unmarshal(kv.Value, &rec); err != nil {
-		return cluster.Token{}, fmt.Errorf("read %s: %w", kv.Key, err)
+	if err := cluster.Decode(kv, &rec); err != nil {
+		return cluster.Token{}, err
 	}
 	if cluster.Tokens+rec.ID != kv.Key {
 		return cluster.Token{}, fmt.Errorf("%s is the record of another token", kv.Key)

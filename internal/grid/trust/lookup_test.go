@@ -2,109 +2,53 @@ package trust
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"throng/internal/grid/cluster"
+	"throng/internal/grid/cluster/memstore"
 )
 
-// shelf is a store that can be cut off. It belongs to one bubble.
+// shelf is a store that can be cut off, whose watches can be ended, and that counts how often it is asked for one key.
 type shelf struct {
-	mu       sync.Mutex
-	values   map[string][]byte
-	revision int64
-	watchers []chan []cluster.Event
-	cut      bool // no call is answered, no watch ends
-	gets     int
-}
+	*memstore.Store
+	link *memstore.Link
 
-func (s *shelf) wait(ctx context.Context) error {
-	if !s.cut {
-		return nil
-	}
-	s.mu.Unlock()
-	<-ctx.Done()
-	s.mu.Lock()
-	return ctx.Err()
+	mu   sync.Mutex
+	gets int
+	ends []context.CancelFunc
 }
 
 func (s *shelf) Get(ctx context.Context, key string) (cluster.KV, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.gets++
-	if err := s.wait(ctx); err != nil {
-		return cluster.KV{}, err
-	}
-	v, ok := s.values[key]
-	if !ok {
-		return cluster.KV{}, cluster.ErrNotFound
-	}
-	return cluster.KV{Key: key, Value: v, Revision: s.revision}, nil
+	s.mu.Unlock()
+	return s.link.Get(ctx, key)
 }
 
-func (s *shelf) List(ctx context.Context, prefix string) (kvs []cluster.KV, revision int64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.wait(ctx); err != nil {
-		return nil, 0, err
-	}
-	for k, v := range s.values {
-		if strings.HasPrefix(k, prefix) {
-			kvs = append(kvs, cluster.KV{Key: k, Value: v})
-		}
-	}
-	return kvs, s.revision, nil
+func (s *shelf) List(ctx context.Context, prefix string) ([]cluster.KV, int64, error) {
+	return s.link.List(ctx, prefix)
 }
 
-func (s *shelf) Commit(_ context.Context, t cluster.Txn) (int64, error) {
+func (s *shelf) Watch(ctx context.Context, prefix string, revision int64) <-chan []cluster.Event {
+	ctx, end := context.WithCancel(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.revision++
-	var events []cluster.Event
-	for k, v := range t.Put {
-		s.values[k] = v
-		events = append(events, cluster.Event{KV: cluster.KV{Key: k, Value: v, Revision: s.revision}})
-	}
-	for _, k := range t.Delete {
-		delete(s.values, k)
-		events = append(events, cluster.Event{KV: cluster.KV{Key: k, Revision: s.revision}, Deleted: true})
-	}
-	for _, w := range s.watchers {
-		if !s.cut {
-			w <- events
-		}
-	}
-	return s.revision, nil
-}
-
-func (s *shelf) Watch(ctx context.Context, _ string, _ int64) <-chan []cluster.Event {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := make(chan []cluster.Event, 16)
-	s.watchers = append(s.watchers, c)
-	context.AfterFunc(ctx, s.drop)
-	return c
+	s.ends = append(s.ends, end)
+	return s.link.Watch(ctx, prefix, revision)
 }
 
 // drop ends every watch.
 func (s *shelf) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range s.watchers {
-		close(w)
+	for _, end := range s.ends {
+		end()
 	}
-	s.watchers = nil
-}
-
-func (s *shelf) set(cut bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cut = cut
+	s.ends = nil
 }
 
 func (s *shelf) asked() int {
@@ -113,19 +57,28 @@ func (s *shelf) asked() int {
 	return s.gets
 }
 
-func (s *shelf) put(t *testing.T, rec cluster.Token) {
+// put writes a record past the link, as another node would.
+func (s *shelf) put(t *testing.T, id string, rec cluster.Token) {
 	t.Helper()
-	b, err := json.Marshal(rec)
+	b, err := cluster.Encode(rec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = s.Commit(t.Context(), cluster.Txn{Put: map[string][]byte{cluster.Tokens + rec.ID: b}})
+	s.commit(t, cluster.Txn{Put: map[string][]byte{cluster.Tokens + id: b}})
+}
+
+func (s *shelf) commit(t *testing.T, txn cluster.Txn) {
+	t.Helper()
+	if _, err := s.Commit(t.Context(), txn); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // ledger plays with a ledger that follows a shelf, in a bubble.
 func ledger(t *testing.T, story func(t *testing.T, s *shelf, l *Ledger)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &shelf{values: map[string][]byte{}}
+		store := memstore.New()
+		s := &shelf{Store: store, link: store.Link()}
 		l := NewLedger(s)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -145,7 +98,7 @@ func TestALedgerKnowsWhatTheStoreTells(t *testing.T) {
 		if _, err := l.Lookup(t.Context(), rec.ID); !errors.Is(err, cluster.ErrNotFound) {
 			t.Errorf("before it was made: %v", err)
 		}
-		s.put(t, rec)
+		s.put(t, rec.ID, rec)
 		synctest.Wait()
 		before := s.asked()
 		for range 100 {
@@ -157,12 +110,12 @@ func TestALedgerKnowsWhatTheStoreTells(t *testing.T) {
 			t.Errorf("the store was asked %d times", n)
 		}
 		rec.Revoked = time.Now()
-		s.put(t, rec)
+		s.put(t, rec.ID, rec)
 		synctest.Wait()
 		if got, err := l.Lookup(t.Context(), rec.ID); err != nil || got.Revoked.IsZero() {
 			t.Errorf("after it was revoked: %v, %v", got, err)
 		}
-		_, _ = s.Commit(t.Context(), cluster.Txn{Delete: []string{cluster.Tokens + rec.ID}})
+		s.commit(t, cluster.Txn{Delete: []string{cluster.Tokens + rec.ID}})
 		synctest.Wait()
 		if _, err := l.Lookup(t.Context(), rec.ID); !errors.Is(err, cluster.ErrNotFound) {
 			t.Errorf("after it was deleted: %v", err)
@@ -173,12 +126,11 @@ func TestALedgerKnowsWhatTheStoreTells(t *testing.T) {
 func TestATokenThatWasJustMadeIsFound(t *testing.T) {
 	ledger(t, func(t *testing.T, s *shelf, l *Ledger) {
 		_, rec := token(t, Join, 0)
-		s.set(true) // the watch is behind
-		s.put(t, rec)
-		s.set(false)
-		synctest.Wait()
-		if got, err := l.Lookup(t.Context(), rec.ID); err != nil || got.ID != rec.ID {
-			t.Errorf("%v, %v", got, err)
+		s.link.Delay(time.Second) // the watch is behind
+		s.put(t, rec.ID, rec)
+		before := s.asked()
+		if got, err := l.Lookup(t.Context(), rec.ID); err != nil || got.ID != rec.ID || s.asked() != before+1 {
+			t.Errorf("%v, %v, after %d questions", got, err, s.asked()-before)
 		}
 	})
 }
@@ -186,9 +138,9 @@ func TestATokenThatWasJustMadeIsFound(t *testing.T) {
 func TestAStoreThatIsAwayLocksNobodyOut(t *testing.T) {
 	ledger(t, func(t *testing.T, s *shelf, l *Ledger) {
 		_, rec := token(t, Operator, 0)
-		s.put(t, rec)
+		s.put(t, rec.ID, rec)
 		synctest.Wait()
-		s.set(true)
+		s.link.Cut()
 		for _, dropped := range []bool{false, true} {
 			if dropped {
 				s.drop()
@@ -204,8 +156,8 @@ func TestAStoreThatIsAwayLocksNobodyOut(t *testing.T) {
 			t.Errorf("somebody unknown: %v", err)
 		}
 		rec.Revoked = time.Now()
-		s.put(t, rec) // unseen
-		s.set(false)
+		s.put(t, rec.ID, rec) // unseen
+		s.link.Mend()
 		if got, err := l.Lookup(t.Context(), rec.ID); err != nil || got.Revoked.IsZero() {
 			t.Errorf("as soon as it is back: %v, %v", got, err)
 		}
@@ -223,7 +175,7 @@ func TestAStoreThatIsAwayLocksNobodyOut(t *testing.T) {
 
 func TestStrangersCannotFloodTheStore(t *testing.T) {
 	ledger(t, func(t *testing.T, s *shelf, l *Ledger) {
-		s.set(true)
+		s.link.Cut()
 		var wg sync.WaitGroup
 		for range 100 {
 			wg.Go(func() { _, _ = l.Lookup(t.Context(), "aaaaaaaaaa") })
@@ -240,9 +192,9 @@ func TestADamagedRecordLocksOneTokenOut(t *testing.T) {
 	ledger(t, func(t *testing.T, s *shelf, l *Ledger) {
 		_, good := token(t, Viewer, 0)
 		_, other := token(t, Operator, 0)
-		s.put(t, good)
-		b, _ := json.Marshal(other)
-		_, _ = s.Commit(t.Context(), cluster.Txn{Put: map[string][]byte{cluster.Tokens + "bbbbbbbbbb": []byte("{"), cluster.Tokens + "cccccccccc": b}})
+		s.put(t, good.ID, good)
+		s.put(t, "cccccccccc", other)
+		s.commit(t, cluster.Txn{Put: map[string][]byte{cluster.Tokens + "bbbbbbbbbb": []byte("{")}})
 		s.drop()
 		pass(2 * askAgain)
 		if _, err := l.Lookup(t.Context(), good.ID); err != nil {

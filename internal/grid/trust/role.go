@@ -35,7 +35,7 @@ var (
 	ErrForbidden       = errors.New("not allowed")
 )
 
-// refusal is one sentence for the one who is refused, and the sentinel for whoever decides.
+// refusal is one sentence for people, and a sentinel, which is not part of it, for whoever decides.
 type refusal struct {
 	text string
 	kind error

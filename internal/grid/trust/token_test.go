@@ -220,6 +220,9 @@ func TestABadTokenFileIsNamed(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "token") || fault.KindOf(err) != fault.InvalidConfig {
 			t.Errorf("%s: %v", name, err)
 		}
+		if none := strings.HasSuffix(name, "none"); none != errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: is it there? %v", name, err)
+		}
 	}
 }
 

@@ -22,11 +22,11 @@ func WriteToken(name string, t Token) error {
 }
 
 // ReadToken reads a token from a file. The warning, if there is one, says that others may read the file: it is for the
-// user, and no error, since mounted secrets are often made so.
+// user, and no error, since mounted secrets are often made so. The error is os.ErrNotExist where there is no file.
 func ReadToken(name string) (t Token, warning string, err error) {
 	b, info, err := readBounded(name, maxToken)
 	if errors.Is(err, os.ErrNotExist) {
-		return Token{}, "", fault.New(fault.InvalidConfig, fmt.Errorf("there is no token file %s", name))
+		return Token{}, "", fault.New(fault.InvalidConfig, &refusal{"there is no token file " + name, os.ErrNotExist})
 	}
 	if err != nil {
 		return Token{}, "", fault.New(fault.InvalidConfig, fmt.Errorf("read the token file: %w", err))

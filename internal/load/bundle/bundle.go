@@ -24,6 +24,9 @@ type Bundle struct {
 
 	Script []byte
 	Files  map[string][]byte // by URL; the main script need not be among them
+
+	// Own returns a copy of one of Files that may be written to, where that can be had for less than its size; else it is nil.
+	Own func([]byte) []byte
 }
 
 // metadata is metadata.json as k6 writes it (https://grafana.com/docs/k6, "Archive command"); the order is k6's.

@@ -31,14 +31,46 @@ var ErrNoScript = errors.New("this tar is no archive of a test: it lacks metadat
 // Read reads an archive that throng or any k6 made. Nothing is written anywhere: entry names become URLs, and names that
 // try to leave their root are refused.
 func Read(r io.Reader, limits Limits) (*Bundle, error) {
+	return read(tar.NewReader(r), reader{limits: limits.filled(), files: map[string][]byte{}})
+}
+
+// Open is Read for a file, which must not change as long as the bundle is used. Its contents stay in the file until they are
+// looked at: see Map.
+func Open(name string, limits Limits) (*Bundle, error) {
+	m, err := Map(name)
+	if err != nil {
+		return nil, fmt.Errorf("read archive: %w", err)
+	}
+	b, err := parse(m.Data, limits)
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	b.Own = m.Own
+	return b, nil
+}
+
+// parse is Read for an archive in memory, of which the contents become parts.
+func parse(data []byte, limits Limits) (*Bundle, error) {
 	if limits.Bytes <= 0 {
-		limits.Bytes = 2 << 30
+		limits.Bytes = int64(len(data))
 	}
-	if limits.Entries <= 0 {
-		limits.Entries = 50_000
+	at := bytes.NewReader(data)
+	return read(tar.NewReader(at), reader{limits: limits.filled(), files: map[string][]byte{}, whole: data, at: at})
+}
+
+func (l Limits) filled() Limits {
+	if l.Bytes <= 0 {
+		l.Bytes = 2 << 30
 	}
-	in := reader{limits: limits, files: map[string][]byte{}}
-	if err := in.all(tar.NewReader(r)); err != nil {
+	if l.Entries <= 0 {
+		l.Entries = 50_000
+	}
+	return l
+}
+
+func read(t *tar.Reader, in reader) (*Bundle, error) {
+	if err := in.all(t); err != nil {
 		return nil, fmt.Errorf("read archive: %w", err)
 	}
 	if in.meta == nil || in.data == nil {
@@ -57,6 +89,9 @@ type reader struct {
 	meta, data []byte
 	files      map[string][]byte
 	links      []string // names of hard links to data
+
+	whole []byte        // the archive, if it is in memory: contents are parts of it
+	at    *bytes.Reader // of whole
 }
 
 func (in *reader) all(t *tar.Reader) error {
@@ -115,6 +150,10 @@ func (in *reader) content(h *tar.Header, t *tar.Reader) ([]byte, error) {
 	if h.Size > in.limits.Bytes {
 		return nil, errTooLarge
 	}
+	if from := len(in.whole) - in.left(); in.whole != nil && !sparse(h) && h.Size <= int64(in.left()) {
+		in.limits.Bytes -= h.Size
+		return in.whole[from:][:h.Size:h.Size], nil
+	}
 	var out bytes.Buffer
 	n, err := io.Copy(&out, io.LimitReader(t, in.limits.Bytes+1))
 	if err != nil {
@@ -127,6 +166,24 @@ func (in *reader) content(h *tar.Header, t *tar.Reader) ([]byte, error) {
 		return []byte{}, nil
 	}
 	return out.Bytes(), nil
+}
+
+// left is how much of whole follows the header that was read last.
+func (in *reader) left() int {
+	if in.at == nil {
+		return 0
+	}
+	return in.at.Len()
+}
+
+// sparse reports whether h's content is not in the archive as it is.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 var errTooLarge = errors.New("the archive is larger than allowed")

@@ -2,11 +2,16 @@ package bundle
 
 import (
 	"archive/tar"
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -42,6 +47,28 @@ func (b *Bundle) Write(w io.Writer) error {
 		return fmt.Errorf("write archive: %w", t.err)
 	}
 	return nil
+}
+
+// WriteFile writes b to a new file in dir, which it returns with its size and digest (see Digest).
+func (b *Bundle) WriteFile(dir string) (name, digest string, size int64, err error) {
+	f, err := os.CreateTemp(dir, "bundle-*.tar")
+	if err != nil {
+		return "", "", 0, fmt.Errorf("write archive: %w", err)
+	}
+	h := sha256.New()
+	out := bufio.NewWriterSize(io.MultiWriter(f, h), 1<<18)
+	err = b.Write(out)
+	if err == nil {
+		err = out.Flush()
+	}
+	var info fs.FileInfo
+	if err == nil {
+		info, err = f.Stat()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", "", 0, errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), hex.EncodeToString(h.Sum(nil)), info.Size(), nil
 }
 
 // entries returns the files by their name in the tar; nil is the main script.

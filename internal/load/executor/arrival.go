@@ -267,5 +267,5 @@ func (a *arrivals) Progress() run.Progress {
 	vus := a.vus
 	a.mu.Unlock()
 	rate := a.curve.Rate(min(a.elapsed(), a.regular)) * a.tuple.Segment().Share()
-	return a.progress(a.Done(), vusText(a.active.Load(), vus, a.max), a.spent(a.regular), fmt.Sprintf("%.2f iters/s", rate))
+	return a.progress(a.Done(), vusText(a.active.Load(), vus, a.max), a.spent(a.regular), run.Column{Layout: "%r iters/s", Numbers: []float64{rate}})
 }

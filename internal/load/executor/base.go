@@ -224,8 +224,8 @@ func (b *base) fail(ctx context.Context, err error) {
 
 // use activates a VU for the duration of work and gives it back.
 func (b *base) use(ctx context.Context, vu VU, work func()) {
-	defer b.env.Return(vu)
 	b.with(ctx, vu, work)
+	b.env.Return(vu)
 }
 
 // with activates a VU for the duration of work.
@@ -245,7 +245,7 @@ func (b *base) activate(delta int64) {
 	b.env.VUActive(delta)
 }
 
-func (b *base) progress(share float64, right ...string) run.Progress {
+func (b *base) progress(share float64, right ...run.Column) run.Progress {
 	phase := b.phase.Load()
 	return run.Progress{
 		Scenario: b.scenario.Name, Executor: b.scenario.Executor,

@@ -56,6 +56,6 @@ func (e *perVUIterations) Done() float64 {
 
 // Progress implements Executor.
 func (e *perVUIterations) Progress() run.Progress {
-	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular),
-		fmt.Sprintf("%s iters, %d per VU", outOf(e.first+e.completed(), e.total), e.scenario.Iterations))
+	return e.progress(e.Done(), vusColumn(e.vus), e.spent(e.regular),
+		outOf(e.first+e.completed(), e.total, fmt.Sprintf("iters, %d per VU", e.scenario.Iterations)))
 }

@@ -60,6 +60,6 @@ func (e *sharedIterations) Done() float64 {
 
 // Progress implements Executor.
 func (e *sharedIterations) Progress() run.Progress {
-	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular),
-		outOf(e.first+e.completed(), e.total)+" shared iters")
+	return e.progress(e.Done(), vusColumn(e.vus), e.spent(e.regular),
+		outOf(e.first+e.completed(), e.total, "shared iters"))
 }

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"throng/internal/load/bundle"
 )
@@ -31,8 +33,7 @@ type Files struct {
 
 type content struct {
 	data []byte
-	text string // of data, made when a script first opens it as text, and shared by all virtual users
-	has  bool
+	own  func([]byte) []byte // makes a copy that may be written to; nil: as one does
 }
 
 func newFiles(pwd *url.URL, o Options) *Files {
@@ -194,13 +195,17 @@ func missing(specifier string) error {
 		"in a container, the directory with the script and its modules must be mounted.", specifier)
 }
 
-// Open returns the content of a file that the script's open() asks for: p is relative to the module at caller.
+// Open returns the content of a file that the script's open() asks for: p is relative to the module at caller. The bytes are the
+// caller's, who may write to them.
 func (f *Files) Open(caller *url.URL, p string) ([]byte, error) {
 	c, err := f.open(caller, p)
 	if err != nil {
 		return nil, err
 	}
-	return c.data, nil
+	if c.own != nil {
+		return c.own(c.data), nil
+	}
+	return bytes.Clone(c.data), nil
 }
 
 // OpenText is Open for a file read as text; all virtual users get the same string.
@@ -209,12 +214,7 @@ func (f *Files) OpenText(caller *url.URL, p string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !c.has {
-		c.text, c.has = string(c.data), true
-	}
-	return c.text, nil
+	return unsafe.String(unsafe.SliceData(c.data), len(c.data)), nil // data never changes
 }
 
 // OpenURL is what p means in open() when the module at caller calls it.
@@ -246,25 +246,33 @@ func (f *Files) open(caller *url.URL, p string) (*content, error) {
 	case f.packed:
 		return nil, &fs.PathError{Op: "stat", Path: local(u), Err: errNoFile}
 	}
-	data, err := readFile(local(u))
+	c, err := f.readFile(local(u))
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if err != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
 		f.failed[u.String()] = err
 		return nil, err
 	}
-	return f.keep(u, data), nil
+	f.known[u.String()] = c
+	return c, nil
 }
 
-func readFile(name string) ([]byte, error) {
+func (f *Files) readFile(name string) (*content, error) {
 	info, err := os.Stat(name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if info.IsDir() {
+	case info.IsDir():
 		return nil, fmt.Errorf("open() can't be used with directories, path: %q", name)
+	case f.options.Map && info.Mode().IsRegular():
+		m, err := bundle.Map(name)
+		if err != nil {
+			return nil, err
+		}
+		return &content{m.Data, m.Own}, nil
 	}
-	return os.ReadFile(name)
+	data, err := os.ReadFile(name)
+	return &content{data: data}, err
 }
 
 var errNoFile = errors.New("no such file or directory")

@@ -38,7 +38,10 @@ type Options struct {
 	Client   *http.Client
 	CacheDir string // of remote modules, for when the network is away; "": below os.UserCacheDir; "-": none
 	Limits   bundle.Limits
-	Log      *slog.Logger
+	// Map leaves an archive, and the data files that a script opens, on disk, and their pages to the system. They must not be changed
+	// meanwhile: it is for a process that packs a test and does not run it.
+	Map bool
+	Log *slog.Logger
 }
 
 // Script is a test that has been found, but not compiled.
@@ -62,6 +65,13 @@ func Read(arg string, stdin io.Reader, o Options) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
+	if name, ok := archiveAt(arg, pwd, o); ok {
+		b, err := bundle.Open(name, o.Limits)
+		if err != nil {
+			return nil, err
+		}
+		return Unpack(b, o), nil
+	}
 	files := newFiles(pwd, o)
 	u, data, err := files.main(arg, stdin)
 	if err != nil {
@@ -79,6 +89,25 @@ func Read(arg string, stdin io.Reader, o Options) (*Script, error) {
 	}
 	files.keep(u, data)
 	return &Script{Source: js.Source{URL: u, Data: data}, Pwd: pwd, Files: files}, nil
+}
+
+// archiveAt returns the name of the file that arg means, if it is an archive that is not to be read as a whole.
+func archiveAt(arg string, pwd *url.URL, o Options) (string, bool) {
+	if !o.Map || o.Type != Auto && o.Type != Archive || arg == "-" || arg == "" || strings.Contains(arg, "://") {
+		return "", false
+	}
+	name := arg
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(local(pwd), name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", false // who reads it as a script says what is wrong
+	}
+	defer f.Close()
+	head := make([]byte, 4096)
+	n, err := io.ReadFull(f, head)
+	return name, (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && bundle.Is(head[:n])
 }
 
 // Given makes a script of data, as if it had been found under name in the directory of relative paths.
@@ -104,7 +133,7 @@ func Unpack(b *bundle.Bundle, o Options) *Script {
 	files := newFiles(b.Pwd, o)
 	files.packed = true
 	for at, data := range b.Files {
-		files.known[at] = &content{data: data}
+		files.known[at] = &content{data, b.Own}
 	}
 	files.keep(b.Filename, b.Script)
 	return &Script{Source: js.Source{URL: b.Filename, Data: b.Script}, Pwd: b.Pwd, Files: files, Bundle: b}

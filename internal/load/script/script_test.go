@@ -240,3 +240,51 @@ func TestRemoteModules(t *testing.T) {
 		t.Errorf("with the server away: %q %v", got, err)
 	}
 }
+
+func TestMappedIsRead(t *testing.T) {
+	dir := t.TempDir()
+	large := bytes.Repeat([]byte("0123456789"), 200_000)
+	for name, data := range map[string][]byte{"s.js": []byte("export default function () {}"), "large.bin": large, "small.txt": []byte("é")} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look := func(s *Script) {
+		t.Helper()
+		for range 2 { // what one caller writes the next does not see
+			b, err := s.Files.Open(s.Source.URL, "large.bin")
+			if err != nil || !bytes.Equal(b, large) {
+				t.Fatalf("%d bytes, %v", len(b), err)
+			}
+			b[5] = 'x'
+		}
+		if text, err := s.Files.OpenText(s.Source.URL, "small.txt"); err != nil || text != "é" {
+			t.Errorf("%q, %v", text, err)
+		}
+	}
+	s, err := Read("s.js", nil, Options{Dir: dir, Map: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(s)
+	name, digest, _, err := s.Pack(nil, nil, "", "v1").WriteFile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Read(filepath.Base(name), nil, Options{Dir: dir, Map: true})
+	if err != nil || again.Bundle == nil || again.Bundle.Own == nil {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	look(again)
+	whole, err := Read(filepath.Base(name), nil, Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look(whole)
+	if d, err := again.Bundle.Digest(); err != nil || d != digest {
+		t.Errorf("packed again it is another test: %s, %v", d, err)
+	}
+	if _, err := Read("nothing.tar", nil, Options{Dir: dir, Map: true}); err == nil {
+		t.Error("a file that is not there was read")
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -39,7 +38,7 @@ type Factory struct {
 	Consolidated []byte
 }
 
-// Opener reads the files that the module at caller asks for.
+// Opener reads the files that the module at caller asks for. What Open returns belongs to the script, which may write to it.
 type Opener interface {
 	Open(caller *url.URL, path string) ([]byte, error)
 	OpenText(caller *url.URL, path string) (string, error)
@@ -61,6 +60,7 @@ type VU struct {
 	cut       chan struct{} // closed when the interruption has been carried out
 	fn        sobek.Callable
 	args      [1]sobek.Value // of fn: here it need not be allocated each time
+	start     time.Time      // of the iteration
 	scenario  *plan.Scenario
 	baseTags  *metric.TagSet
 	series    *meter.IterationSeries
@@ -165,7 +165,7 @@ func (v *VU) open(caller func() *url.URL) func(sobek.FunctionCall) sobek.Value {
 			if err != nil {
 				panic(rt.NewGoError(err))
 			}
-			return rt.ToValue(rt.NewArrayBuffer(slices.Clone(data))) // scripts may write to it
+			return rt.ToValue(rt.NewArrayBuffer(data))
 		}
 		text, err := v.factory.Open.OpenText(caller(), name)
 		if err != nil {

@@ -27,6 +27,11 @@ type Output interface {
 	// Add takes samples, which must not change afterwards. It may write, and so wait, when much has come since the last
 	// flush; it is called by one goroutine at a time.
 	Add([]metric.Sample)
+	// AddLines takes whole lines that an output of the same kind formatted in another process, whose Env had a Sink; header
+	// and definitions are written once, however many processes send them. It may write, as Add may.
+	AddLines(lines []byte)
+	// Flush writes all that Add has taken.
+	Flush() error
 	// Stop writes what is left, closes, and returns the first error there was.
 	Stop() error
 }

@@ -18,6 +18,7 @@ type Output struct {
 	cfg     config
 	stream  *stream.Stream
 	columns []string
+	head    string
 }
 
 type config struct {
@@ -125,7 +126,8 @@ func (o *Output) Start(defs stream.Definitions) error {
 	slices.Sort(o.columns)
 	head := append([]string{"metric_name", "timestamp", "metric_value"}, o.columns...)
 	head = append(head, "extra_tags", "metadata")
-	return o.stream.Open([]byte(strings.Join(head, ",") + "\n"))
+	o.head = strings.Join(head, ",") + "\n"
+	return o.stream.Open([]byte(o.head))
 }
 
 // Run flushes at the save interval until ctx is done.
@@ -133,6 +135,14 @@ func (o *Output) Run(ctx context.Context) error { return o.stream.Run(ctx) }
 
 // Add takes samples.
 func (o *Output) Add(samples []metric.Sample) { o.stream.Add(samples) }
+
+// AddLines takes whole lines that an output of this kind formatted in another process; the header stands there already.
+func (o *Output) AddLines(lines []byte) {
+	o.stream.AddLines(lines, func(line []byte) bool { return string(line) == o.head })
+}
+
+// Flush writes all that waits.
+func (o *Output) Flush() error { return o.stream.Flush() }
 
 // Stop writes what is left and closes the file.
 func (o *Output) Stop() error { return o.stream.Stop() }

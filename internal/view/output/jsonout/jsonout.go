@@ -22,6 +22,7 @@ type Output struct {
 	stream    *stream.Stream
 	defs      stream.Definitions
 	announced map[*metric.Metric]bool
+	foreign   map[string]bool // Metric lines that came by AddLines
 	// The text of a tag set is made once: few sets make many samples.
 	tags map[*metric.TagSet][]byte
 }
@@ -31,7 +32,7 @@ const maxTagTexts = 1 << 14
 
 // New returns an output that writes to path.
 func New(path string, env stream.Env) *Output {
-	o := &Output{path: path, announced: map[*metric.Metric]bool{}, tags: map[*metric.TagSet][]byte{}}
+	o := &Output{path: path, announced: map[*metric.Metric]bool{}, foreign: map[string]bool{}, tags: map[*metric.TagSet][]byte{}}
 	o.stream = stream.New(path, 200*time.Millisecond, env, o.line)
 	return o
 }
@@ -55,6 +56,26 @@ func (o *Output) Run(ctx context.Context) error { return o.stream.Run(ctx) }
 
 // Add takes samples.
 func (o *Output) Add(samples []metric.Sample) { o.stream.Add(samples) }
+
+// maxForeign bounds the memory for Metric lines; more of them are written each time they come.
+const maxForeign = 10_000
+
+// AddLines takes whole lines that an output of this kind formatted in another process. Of equal Metric lines the first is written.
+func (o *Output) AddLines(lines []byte) {
+	o.stream.AddLines(lines, func(line []byte) bool {
+		if !bytes.HasPrefix(line, []byte(`{"type":"Metric",`)) {
+			return false
+		}
+		known := o.foreign[string(line)]
+		if !known && len(o.foreign) < maxForeign {
+			o.foreign[string(line)] = true
+		}
+		return known
+	})
+}
+
+// Flush writes all that waits.
+func (o *Output) Flush() error { return o.stream.Flush() }
 
 // Stop writes what is left and closes the file.
 func (o *Output) Stop() error { return o.stream.Stop() }

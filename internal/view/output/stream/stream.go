@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -26,6 +27,9 @@ type Definitions struct {
 type Env struct {
 	Lookup func(name string) (string, bool) // environment variables; nil: none
 	Stdout io.Writer
+	// Sink, if it is set, takes what would go to the file that is named, which is then not opened. Each Write is of whole lines, and
+	// seldom longer than 32 KiB.
+	Sink io.Writer
 }
 
 // Get is the value of an environment variable, "" when it is unset.
@@ -70,11 +74,14 @@ func (s *Stream) Stdout() bool { return s.path == "" || s.path == "-" }
 // Open creates the file and writes head to it.
 func (s *Stream) Open(head []byte) error {
 	var w io.Writer = s.env.Stdout
-	if s.Stdout() {
+	switch {
+	case s.env.Sink != nil:
+		w = s.env.Sink
+	case s.Stdout():
 		if w == nil {
 			return errors.New("no standard output to write samples to")
 		}
-	} else {
+	default:
 		f, err := os.Create(s.path)
 		if err != nil {
 			return err
@@ -85,9 +92,12 @@ func (s *Stream) Open(head []byte) error {
 			w = s.zip
 		}
 	}
-	s.w = bufio.NewWriterSize(w, 1<<16)
-	_, err := s.w.Write(head)
-	return err
+	size := 1 << 16
+	if s.env.Sink != nil {
+		size = 1 << 15
+	}
+	s.w = bufio.NewWriterSize(w, size)
+	return s.write(head)
 }
 
 // Add takes samples for the next flush.
@@ -100,6 +110,23 @@ func (s *Stream) Add(samples []metric.Sample) {
 		_ = s.flush() // kept in s.first: Run and Stop return it
 	}
 }
+
+// AddLines writes whole lines that were formatted elsewhere, but for those that drop wants dropped.
+func (s *Stream) AddLines(lines []byte, drop func(line []byte) bool) {
+	s.out.Lock()
+	defer s.out.Unlock()
+	for line := range bytes.Lines(lines) {
+		if s.first != nil || s.w == nil {
+			return // Run and Stop return it
+		}
+		if !drop(line) {
+			s.first = s.write(line)
+		}
+	}
+}
+
+// Flush writes all that waits.
+func (s *Stream) Flush() error { return s.flush() }
 
 // Run flushes at the interval until ctx is done, or writing gives an error, which it returns.
 func (s *Stream) Run(ctx context.Context) error {
@@ -130,13 +157,23 @@ func (s *Stream) flush() error {
 	}
 	for i := range samples {
 		s.buf = s.line(s.buf[:0], &samples[i])
-		if _, err := s.w.Write(s.buf); err != nil {
-			s.first = err
-			return err
+		if s.first = s.write(s.buf); s.first != nil {
+			return s.first
 		}
 	}
 	s.first = s.w.Flush()
 	return s.first
+}
+
+// write keeps lines whole: a sample's may have a line break within.
+func (s *Stream) write(line []byte) error {
+	if s.w.Available() < len(line) {
+		if err := s.w.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := s.w.Write(line)
+	return err
 }
 
 // Stop writes what is left and closes. It returns the first error there was.

@@ -1,0 +1,10 @@
+//go:build !unix
+
+package cli
+
+import (
+	"io"
+	"os"
+)
+
+func nodeStream(in io.Reader, out *os.File) io.ReadWriteCloser { return stream{in, out} }
