@@ -28,7 +28,7 @@ var floors = []struct {
 	{"1 nouns: what is demanded", []string{"threshold"}},
 	{"1 nouns: what is asked", []string{"plan"}},
 	{"1 nouns: the contract of a run", []string{"run"}},
-	{"1 nouns: the same contract over a pipe", []string{"run/pipe"}},
+	{"1 nouns: the same contract over a pipe; what scripts share, in one process", []string{"run/pipe", "run/shared"}},
 	{"2 engines: what nodes agree on", []string{"grid/cluster"}},
 	{"2 engines: the tools of a virtual user", []string{"load/js", "load/httpc", "load/meter", "load/bundle", "load/executor", "grid/tally", "grid/fence", "grid/nominate", "grid/trust", "grid/cluster/"}},
 	{"2 engines: files become programs; what a module may touch", []string{"load/script", "load/k6/scope", "grid/courier"}},

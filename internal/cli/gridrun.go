@@ -160,7 +160,6 @@ type follower struct {
 	load    metric.Load
 	pulse   viewterm.Pulse
 	display viewterm.Display
-	queued  bool
 }
 
 // follow shows the run until it has ended, and then what it came to.
@@ -247,13 +246,8 @@ func (s *follower) tell(e desk.Event) {
 		defer s.mu.Unlock()
 		s.pulse = s.pulse.Next(e.Tick.Begun, snap, s.display.Colour)
 		s.tick, s.load = *e.Tick, snap.Load
-	case e.Feed != "":
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if e.State == cluster.Queued && !s.queued {
-			s.queued = true
-			s.log.Info("the run waits for those before it")
-		}
+	case e.State == cluster.Queued && e.Before > 0:
+		s.log.Info(fmt.Sprintf("the run waits in the queue; before it: %d", e.Before))
 	}
 }
 
@@ -309,7 +303,21 @@ func (s *follower) tellDisturbances(out conductor.Outcome, res *desk.Result) {
 	if out.Ready.HasSummary {
 		to = s.Stderr
 	}
-	fmt.Fprint(to, summary.Disturbances(res.Began, out.Snapshot, res.Disturbances, s.color(to)))
+	fmt.Fprint(to, summary.Disturbances(res.Began, out.Snapshot, plansOf(out.Ready.Options), res.Disturbances, s.color(to)))
+}
+
+// plansOf says how many iterations the scenarios were to begin, where that is known before.
+func plansOf(opts plan.Options) (out []summary.Plan) {
+	scenarios, err := plan.Derive(opts)
+	if err != nil {
+		return nil // the run itself has said so
+	}
+	for i := range scenarios {
+		if n, ok := executor.Planned(&scenarios[i]); ok {
+			out = append(out, summary.Plan{Scenario: scenarios[i].Name, Iterations: n})
+		}
+	}
+	return out
 }
 
 // header is what a run begins with.

@@ -109,12 +109,27 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 	s := t.scheduler(g, slog.New(up.Console(level)), func(c *scheduler.Config) {
 		c.Share, c.Parts, c.NoThresholds, c.Tags, c.Raw = share, job.Parts, job.NoThresholds, job.Tags, len(outputs) > 0
 		c.Consolidate = t.packedOptions(job)
+		if job.Shared {
+			c.Shared = asker{up, job.Runner}
+		}
 		if limit := job.MemoryLimit; limit > 0 && limit < math.MaxInt64 {
 			debug.SetMemoryLimit(int64(limit))
 			c.MemoryLimit = limit
 		}
 	})
 	return &runner{s, &feeder{ctx: ctx, outputs: outputs, drain: s.Drain, log: g.log}}, nil
+}
+
+// asker asks the node what scripts share, in the name of one runner.
+type asker struct {
+	up   *pipe.Up
+	name string
+}
+
+// Do implements run.Shared.
+func (a asker) Do(ctx context.Context, ask run.Ask) (run.Answer, error) {
+	ask.Runner = a.name
+	return a.up.Do(ctx, ask)
 }
 
 // Init reads the script, and has the outputs know what it is going to measure.

@@ -39,6 +39,7 @@ func (n *Node) found(ctx context.Context) error {
 		return fmt.Errorf("found the grid's store: %w", err)
 	}
 	n.seat.set(server)
+	m.Member = server.ID()
 	if err := n.store.Use(server.Access()); err != nil {
 		return err
 	}

@@ -7,16 +7,43 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 )
 
 // memory is what a node remembers of its grid, in its data directory: with it a node needs no seeds to come back, and never
 // founds a second grid.
 type memory struct {
-	Cluster   string   `json:"cluster"`
-	Name      string   `json:"name"`
-	Identity  string   `json:"identity"`
-	Insecure  bool     `json:"insecure,omitempty"`
-	Endpoints []string `json:"endpoints"` // client URLs of the nodes that it knew last
+	Cluster  string `json:"cluster"`
+	Name     string `json:"name"`
+	Identity string `json:"identity"`
+	Insecure bool   `json:"insecure,omitempty"`
+
+	mu        sync.Mutex // guards what follows, and the file
+	Endpoints []string   `json:"endpoints"`        // client URLs of the nodes that it knew last
+	Member    string     `json:"member,omitempty"` // whose data is on disk: its id, in hexadecimal
+}
+
+// endpoints are those last known.
+func (m *memory) endpoints() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.Endpoints)
+}
+
+// member is the id of the member whose data is on disk; "" for none.
+func (m *memory) member() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.Member
+}
+
+// change changes the memory and writes it down.
+func (m *memory) change(dir string, f func(*memory)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(m)
+	return m.write(dir)
 }
 
 func memoryFile(dir string) string { return filepath.Join(dir, "node.json") }
@@ -37,8 +64,11 @@ func recall(dir string) (*memory, error) {
 	return &m, nil
 }
 
-// keep writes the memory, whole or not at all.
-func (m *memory) keep(dir string) error {
+// keep writes the memory down.
+func (m *memory) keep(dir string) error { return m.change(dir, func(*memory) {}) }
+
+// write writes the memory, whole or not at all. The caller holds mu.
+func (m *memory) write(dir string) error {
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +22,7 @@ import (
 	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
+	"throng/internal/grid/runner"
 	"throng/internal/grid/trust"
 	"throng/internal/grid/worker"
 )
@@ -37,10 +38,12 @@ type Node struct {
 	tokens   *trust.Ledger
 	picture  *picture
 	client   *courier.Client
+	clear    *http.Transport // gRPC to other nodes in the clear
 	depot    *courier.Depot
 	receiver *beat.Receiver
 	sender   *beat.Sender
 	worker   *worker.Worker
+	spawner  *runner.Spawner
 	desk     *desk.Desk
 	seat     *seat
 	auth     authority
@@ -127,6 +130,9 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	n.client = &courier.Client{HTTP: hc}
+	n.clear = hc.Transport.(*http.Transport).Clone()
+	n.clear.Protocols = new(http.Protocols)
+	n.clear.Protocols.SetUnencryptedHTTP2(true)
 	if n.depot, err = courier.NewDepot(filepath.Join(n.o.DataDir, "blobs")); err != nil {
 		return err
 	}
@@ -147,11 +153,13 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.tokens.Run(gctx) })
 	g.Go(func() error { return n.seat.run(gctx) })
 	g.Go(func() error { return n.sender.Run(gctx) })
+	g.Go(func() error { n.spawner.Run(gctx); return nil })
 	g.Go(func() error { return n.worker.Run(gctx) })
 	g.Go(func() error { return n.desk.Keep(gctx) })
 	g.Go(func() error { return n.register(gctx) })
 	g.Go(func() error { return n.remember(gctx) })
 	g.Go(func() error { return n.guardAuthority(gctx) })
+	g.Go(func() error { return n.heedDrain(gctx) })
 	if n.identity != nil {
 		g.Go(func() error { return n.renewer().Run(gctx) })
 	}
@@ -163,7 +171,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	case <-gctx.Done():
 	}
-	n.leave()
+	n.giveAway()
 	stopWorking(cluster.ErrDeposed)
 	ruling.Wait()
 	// Others' watches go through our address: etcd would wait for them.
@@ -175,18 +183,6 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 		err = cerr
 	}
 	return err
-}
-
-// leave gives the node's work away.
-func (n *Node) leave() {
-	if !n.worker.Busy() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-	defer cancel()
-	if err := n.worker.Leave(ctx); err != nil {
-		n.log.Warn("the node's parts of the run could not be given away in good order: " + err.Error())
-	}
 }
 
 // listen serves the node's address until the server is closed.
@@ -255,13 +251,9 @@ func (n *Node) remember(ctx context.Context) error {
 				endpoints = append(endpoints, o.ClientURL)
 			}
 		}
-		if len(endpoints) > 0 && strings.Join(endpoints, ",") != strings.Join(n.memory.Endpoints, ",") {
-			m := *n.memory
-			m.Endpoints = endpoints
-			if err := m.keep(n.o.DataDir); err != nil {
+		if len(endpoints) > 0 && !slices.Equal(endpoints, n.memory.endpoints()) {
+			if err := n.memory.change(n.o.DataDir, func(m *memory) { m.Endpoints = endpoints }); err != nil {
 				n.log.Warn(err.Error())
-			} else {
-				n.memory.Endpoints = endpoints
 			}
 		}
 		select {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"throng/internal/grid/cluster"
+	"throng/internal/grid/nominate"
 )
 
 // glance is how often a node looks whether it leads, beside being told.
@@ -78,6 +79,9 @@ func (n *Node) reign(ctx context.Context, term uint64, fence int64) {
 			n.log.Error("the runs are not led: " + err.Error())
 		}
 	})
+	if server, _ := n.seat.member(); server != nil {
+		wg.Go(func() { n.chooseVoters(ctx, server, fence) })
+	}
 	n.log.Info("this node leads", "term", term)
 	for {
 		now, ok := n.leads()
@@ -90,5 +94,16 @@ func (n *Node) reign(ctx context.Context, term uint64, fence int64) {
 			return
 		}
 		n.pause(ctx)
+	}
+}
+
+// chooseVoters keeps as many nodes voting as are wanted.
+func (n *Node) chooseVoters(ctx context.Context, keeper nominate.Keeper, fence int64) {
+	loop := nominate.Loop{
+		Self: n.name(), Store: cluster.Fenced(n.store, fence), Keeper: keeper, Log: n.log,
+		Silent: func(node string) time.Duration { return n.receiver.Silences([]string{node})[node] },
+	}
+	if err := loop.Run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, cluster.ErrDeposed) {
+		n.log.Error("the voters are not looked after: " + err.Error())
 	}
 }

@@ -2,19 +2,47 @@ package node
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
+	"throng/internal/fault"
+	"throng/internal/grid/cluster"
 	"throng/internal/grid/cluster/etcdstore"
 )
 
-// seat is the node's part in keeping the store: a member of its own, or the way to those of others.
+// seat is the node's part in keeping the store: a member of its own, or the way to those of others. What it does follows from
+// the leader's word (cluster.Seat), from what is on disk, and from nothing that it did before:
+//
+//	no seat            no member; the store is reached through those who vote
+//	learner            a member that starts with those it was told, and receives the log; the store as above
+//	voter              the store is reached through the member
+//	voter, leaving     the member stays up, because the others still need it; the store as above
+//	no seat any more   the member ends, its directory is put aside, and the node may be chosen again
 type seat struct {
 	n *Node
 
-	mu      sync.Mutex // guards what follows
-	server  *etcdstore.Server
-	changed chan struct{} // closed, and made anew, when server changes
+	mu       sync.Mutex // guards what follows
+	server   *etcdstore.Server
+	changed  chan struct{} // closed, and made anew, when server changes
+	stopping bool
+	door     *door // open while others may reach the store through our member
+
+	used string // the endpoints in use; owned by run
+	told string // the last complaint, so that it is made once; owned by run
+}
+
+// door is what requests to our member pass. When it closes, those under way end, too: etcd would wait for them, and a member that
+// is removed would keep their watches in the dark.
+type door struct {
+	server *etcdstore.Server
+	ctx    context.Context
+	close  context.CancelFunc
 }
 
 func newSeat(n *Node) *seat { return &seat{n: n, changed: make(chan struct{})} }
@@ -36,6 +64,34 @@ func (s *seat) set(server *etcdstore.Server) {
 	s.changed = make(chan struct{})
 }
 
+// through returns the member to which requests for the store may go, and the context in which they do; nil: to none of ours.
+func (s *seat) through() (*etcdstore.Server, context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.door == nil {
+		return nil, nil
+	}
+	return s.door.server, s.door.ctx
+}
+
+// open lets requests through to server; nil shuts the door.
+func (s *seat) open(server *etcdstore.Server) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.door != nil && s.door.server == server {
+		return
+	}
+	if s.door != nil {
+		s.door.close()
+		s.door = nil
+	}
+	if server != nil && !s.stopping {
+		d := &door{server: server}
+		d.ctx, d.close = context.WithCancel(context.Background())
+		s.door = d
+	}
+}
+
 // config is where the member lives.
 func (s *seat) config() etcdstore.Config {
 	c := etcdstore.Config{Name: s.n.name(), Dir: s.dir(), ClientURL: s.n.o.ClientURL, PeerURL: s.n.o.ServerURL, Log: s.n.log}
@@ -46,86 +102,268 @@ func (s *seat) config() etcdstore.Config {
 	return c
 }
 
-// remote is the way to the store through nodes that vote.
-func (s *seat) remote(endpoints []string) (etcdstore.Access, error) {
-	a := etcdstore.Access{Endpoints: endpoints}
-	if s.n.identity != nil {
-		var err error
-		if a.TLS, err = s.n.identity.ClientTLS(); err != nil {
-			return a, err
-		}
-	}
-	return a, nil
-}
-
 // stop stops the member, which hands leadership over.
 func (s *seat) stop() {
-	server, _ := s.member()
-	if server == nil {
-		return
-	}
+	s.mu.Lock()
+	s.stopping = true
+	server := s.server
+	s.mu.Unlock()
+	s.open(nil)
 	if err := s.n.store.Close(); err != nil {
 		s.n.log.Debug("leave the store: " + err.Error())
+	}
+	if server == nil {
+		return
 	}
 	if err := server.Stop(context.Background()); err != nil {
 		s.n.log.Warn("stop etcd: " + err.Error())
 	}
 }
 
-// run keeps the node's way to the store until ctx ends.
-func (s *seat) run(ctx context.Context) error {
-	server, _ := s.member()
-	if server == nil && etcdstore.Exists(s.dir()) {
-		var err error
-		if server, err = etcdstore.Restart(ctx, s.config()); err != nil {
-			return err
-		}
-		s.set(server)
-	}
-	if server != nil {
-		if err := s.n.store.Use(server.Access()); err != nil {
-			return err
-		}
-		<-ctx.Done()
-		return nil
-	}
-	return s.asClient(ctx)
+func (s *seat) isStopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
 }
 
-// asClient follows those who vote.
-func (s *seat) asClient(ctx context.Context) error {
-	endpoints := s.n.memory.Endpoints
-	used := ""
+// again is how long the node waits until it tries once more what did not work.
+const again = 500 * time.Millisecond
+
+// run does what the seat says until ctx ends, or the member comes to an end that it cannot recover from.
+func (s *seat) run(ctx context.Context) error {
+	if server, _ := s.member(); server == nil && etcdstore.Exists(s.dir()) {
+		// Before anything is known of the others: they may all be waiting for this member.
+		if err := s.restart(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		next := s.n.picture.next()
-		var voters []string
-		for _, v := range s.n.picture.view().Voters() {
-			voters = append(voters, v.ClientURL)
+		server, _ := s.member()
+		if err := s.step(ctx, server); err != nil {
+			return err
 		}
-		if len(voters) > 0 {
-			endpoints = voters
+		now, changed := s.member()
+		var ended, ready <-chan struct{}
+		if now != nil {
+			ended, ready = now.Done(), now.Ready()
 		}
-		if key := join(endpoints); key != used {
-			a, err := s.remote(endpoints)
-			if err == nil {
-				err = s.n.store.Use(a)
-			}
-			if err != nil && ctx.Err() == nil {
-				return err
-			}
-			used = key
+		if server != now || s.used == s.own(now) {
+			ready = nil
 		}
 		select {
 		case <-next:
+		case <-changed:
+		case <-ended:
+		case <-ready:
+		case <-time.After(again):
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-func join(list []string) (out string) {
-	for _, s := range list {
-		out += s + " "
+// step takes one step towards what the seat says.
+func (s *seat) step(ctx context.Context, server *etcdstore.Server) error {
+	if s.isStopping() {
+		return nil
+	}
+	if server != nil {
+		select {
+		case <-server.Done():
+			return s.ended(server.Err())
+		default:
+		}
+	}
+	word, seated := s.n.picture.seat(s.n.name())
+	seated = seated && (server == nil || word.Member == server.ID())
+	var err error
+	switch {
+	case server == nil && seated:
+		err = s.take(ctx, word)
+	case server != nil && !seated && s.n.picture.known():
+		return s.yield(server)
+	}
+	if err != nil {
+		return err
+	}
+	return s.reach(word, seated)
+}
+
+// take starts the member that the seat is for.
+func (s *seat) take(ctx context.Context, word cluster.Seat) error {
+	had := s.n.memory.member()
+	switch {
+	case word.Member == had && etcdstore.Exists(s.dir()):
+		return s.restart(ctx)
+	case len(word.Cluster) == 0 && word.Role == cluster.Learner:
+		return nil // the leader has not said yet with whom
+	case len(word.Cluster) == 0:
+		return fault.WithHint(fault.InvalidConfig, fmt.Errorf("this node votes, and what its member wrote to %s is lost", s.dir()),
+			"remove "+s.n.o.DataDir+" and join the grid anew, with --seeds")
+	case had != word.Member:
+		if err := s.putAside(); err != nil {
+			return err
+		}
+		if err := s.remember(word.Member); err != nil {
+			return err
+		}
+	}
+	server, err := etcdstore.Join(ctx, s.config(), word.Cluster)
+	if err != nil {
+		s.complain(ctx, "take a seat", err)
+		return nil
+	}
+	s.set(server)
+	s.n.log.Info("this node keeps the store with the others, as a learner")
+	return nil
+}
+
+func (s *seat) remember(member string) error {
+	return s.n.memory.change(s.n.o.DataDir, func(m *memory) { m.Member = member })
+}
+
+// restart starts the member whose data is on disk.
+func (s *seat) restart(ctx context.Context) error {
+	server, err := etcdstore.Restart(ctx, s.config())
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fault.New(fault.Other, err)
+	}
+	s.set(server)
+	return nil
+}
+
+// complain logs what did not work, and is tried again.
+func (s *seat) complain(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil || s.told == err.Error() {
+		return
+	}
+	s.told = err.Error()
+	s.n.log.Warn(what + ": " + err.Error())
+}
+
+// ended deals with a member that ended by itself.
+func (s *seat) ended(err error) error {
+	if s.isStopping() {
+		return nil
+	}
+	if errors.Is(err, etcdstore.ErrRemoved) {
+		return s.vacate()
+	}
+	if err == nil {
+		err = errors.New("etcd ended")
+	}
+	return fmt.Errorf("this node's member of the store: %w", err)
+}
+
+// yield ends the member: the leader has removed it.
+func (s *seat) yield(server *etcdstore.Server) error {
+	if err := s.reach(cluster.Seat{}, false); err != nil { // the picture is known, so this way is never our own
+		return err
+	}
+	began := time.Now()
+	if err := server.Stop(context.Background()); err != nil {
+		return fmt.Errorf("stop etcd: %w", err) // a new one could not listen
+	}
+	s.n.log.Debug("etcd stopped", "after", time.Since(began))
+	return s.vacate()
+}
+
+// vacate makes the node one without a member.
+func (s *seat) vacate() error {
+	s.set(nil)
+	if err := s.reach(cluster.Seat{}, false); err != nil {
+		return err
+	}
+	if err := s.putAside(); err != nil {
+		return err
+	}
+	s.n.log.Info("this node no longer keeps the store")
+	return s.remember("")
+}
+
+// putAside moves a former member's directory away. It must not be used again: the others would take its member for one that
+// has forgotten its votes. The last one is kept.
+func (s *seat) putAside() error {
+	old := s.dir() + ".old"
+	if _, err := os.Stat(s.dir()); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err := os.RemoveAll(old); err != nil {
+		return fmt.Errorf("remove an old member's directory: %w", err)
+	}
+	if err := os.Rename(s.dir(), old); err != nil {
+		return fmt.Errorf("put a former member's directory aside: %w", err)
+	}
+	return nil
+}
+
+// own names the way to the store through this node's member.
+func (s *seat) own(server *etcdstore.Server) string {
+	if server == nil {
+		return ""
+	}
+	return server.ID()
+}
+
+// reach makes the store go the way that fits the seat.
+func (s *seat) reach(word cluster.Seat, seated bool) error {
+	server, _ := s.member()
+	votes := server != nil && (seated && word.Role == cluster.Voter && !word.Leaving || !s.n.picture.known() && server.Votes())
+	if votes {
+		s.open(server)
+		select {
+		case <-server.Ready():
+		default:
+			if s.n.picture.known() && s.used != "" {
+				return nil // the old way is as good until then
+			}
+		}
+		return s.use(s.own(server), server.Access())
+	}
+	s.open(nil)
+	endpoints := s.others()
+	if len(endpoints) == 0 {
+		return nil
+	}
+	a := etcdstore.Access{Endpoints: endpoints}
+	if s.n.identity != nil {
+		var err error
+		if a.TLS, err = s.n.identity.ClientTLS(); err != nil {
+			return err
+		}
+	}
+	return s.use(strings.Join(endpoints, " "), a)
+}
+
+func (s *seat) use(name string, a etcdstore.Access) error {
+	if name == s.used || s.isStopping() {
+		return nil
+	}
+	if err := s.n.store.Use(a); err != nil {
+		return err
+	}
+	s.used = name
+	return nil
+}
+
+// others are the addresses of the nodes that vote, beside this one; where none is known, of all that were ever known.
+func (s *seat) others() []string {
+	var out []string
+	for _, v := range s.n.picture.view().Voters() {
+		if v.Name != s.n.name() {
+			out = append(out, v.ClientURL)
+		}
+	}
+	if len(out) == 0 {
+		for _, e := range slices.Concat(s.n.memory.endpoints(), s.n.o.Seeds) {
+			if e != s.n.o.ClientURL && !slices.Contains(out, e) {
+				out = append(out, e)
+			}
+		}
 	}
 	return out
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"throng/internal/grid/beat"
-	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/desk"
 	"throng/internal/grid/runner"
@@ -37,8 +36,13 @@ func (n *Node) makeServices() {
 			n.desk.Lines(node, run, part, lines, leftOut)
 		},
 	})
+	start := n.o.start
+	if start == nil {
+		start = n.startRunner
+	}
+	n.spawner = runner.NewSpawner()
 	n.worker = worker.New(worker.Config{
-		Life: n.life, Depot: n.depot, Client: n.client, Start: n.startRunner,
+		Life: n.life, Depot: n.depot, Client: n.client, Start: start,
 		Until:   func() time.Time { return n.sender.Until() },
 		Renewed: func() <-chan struct{} { return n.sender.Renewed() },
 		Offset:  func() (time.Duration, time.Duration) { return n.sender.Offset() },
@@ -56,17 +60,7 @@ func (n *Node) makeServices() {
 			}
 			return out, v.Leader.Name
 		},
-		Silences: func() map[string]time.Duration {
-			v := n.picture.view()
-			if o, ok := v.Find(n.name()); !ok || o.Role != cluster.Voter {
-				return nil
-			}
-			names := make([]string, len(v.Nodes))
-			for i, o := range v.Nodes {
-				names[i] = o.Name
-			}
-			return n.receiver.Silences(names)
-		},
+		Silences: func() map[string]time.Duration { return n.picture.heard() },
 	})
 	n.desk = desk.New(desk.Config{
 		Self: n.name(), Store: n.store, View: n.picture.view, Depot: n.depot, Client: n.client, Receiver: n.receiver, Log: n.log,
@@ -88,7 +82,7 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 			Run: s.Run, Runner: s.Run + "/" + s.Part + "/" + n.life, Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
 			Outputs: s.Job.Outputs, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
 		},
-		Until: n.sender.Until, Fresh: s.Fresh,
+		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh,
 		Log: func(rec pipe.Record) {
 			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
 			if rec.LeftOut > 0 {

@@ -27,6 +27,7 @@ type picture struct {
 	ideal   int
 	nodes   map[string]cluster.Node
 	seats   map[string]cluster.Seat
+	votes   time.Time     // since when this node votes; zero: it does not
 	changed chan struct{} // closed, and made anew, at every change
 }
 
@@ -82,6 +83,13 @@ func (p *picture) change(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f()
+	own, seated := p.seats[p.self]
+	switch votes := seated && own.Role == cluster.Voter; {
+	case !votes:
+		p.votes = time.Time{}
+	case p.votes.IsZero():
+		p.votes = time.Now()
+	}
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -120,10 +128,7 @@ func (p *picture) view() cluster.View {
 	defer p.mu.Unlock()
 	names := slices.Sorted(maps.Keys(p.nodes))
 	v := cluster.View{Self: p.self, ClusterID: p.id, Leader: p.leader, Fence: p.fence, Ideal: p.ideal, Nodes: make([]cluster.NodeState, 0, len(names))}
-	var silent map[string]time.Duration
-	if p.silence != nil {
-		silent = p.silence(names)
-	}
+	silent := p.silences(names)
 	for _, name := range names {
 		n := cluster.NodeState{Node: p.nodes[name], Role: cluster.Client, Alive: name == p.self || silent[name] < fence.Lease+fence.Margin}
 		if s, ok := p.seats[name]; ok && s.Identity == n.Identity {
@@ -132,6 +137,31 @@ func (p *picture) view() cluster.View {
 		v.Nodes = append(v.Nodes, n)
 	}
 	return v
+}
+
+// silences are for how long this node has not heard each of the others; since it votes at the longest, because others speak to
+// those who vote. The caller holds mu.
+func (p *picture) silences(names []string) map[string]time.Duration {
+	if p.silence == nil {
+		return nil
+	}
+	silent := p.silence(names)
+	if !p.votes.IsZero() {
+		for name, d := range silent {
+			silent[name] = min(d, time.Since(p.votes))
+		}
+	}
+	return silent
+}
+
+// heard is what this node tells the others of whom it has not heard; nil while it does not vote.
+func (p *picture) heard() map[string]time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.votes.IsZero() {
+		return nil
+	}
+	return p.silences(slices.Collect(maps.Keys(p.nodes)))
 }
 
 func (p *picture) seat(name string) (cluster.Seat, bool) {

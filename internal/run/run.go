@@ -88,5 +88,5 @@ type Progress struct {
 	Started bool
 	Ended   bool
 	// Right are the columns after the bar: VUs, rate, time or iterations.
-	Right []string
+	Right []Column
 }

@@ -15,9 +15,8 @@ import (
 // only remember each caller's last Call and its Answer to know a repeated Ask, whose answer was lost, from a new one. Waiting is
 // asking again, under the same Call: an Answer with Later set says that there is nothing yet.
 type Shared interface {
-	// Do answers one Ask, and waits for that at least as long as others make progress, at most until ctx ends; or it answers
-	// Later after some seconds. An error of class ErrAsk is the script's; any other says that nobody knows whether the Ask
-	// was carried out: asking again, under the same Call, is safe.
+	// Do answers one Ask. Where there is nothing yet it waits, and answers Later when ctx ends, or after some seconds. An error says
+	// that nobody knows whether the Ask was carried out: asking again, under the same Call, is safe.
 	Do(ctx context.Context, ask Ask) (Answer, error)
 }
 
@@ -65,13 +64,14 @@ type Ask struct {
 
 // Answer is what came of an Ask.
 type Answer struct {
-	Later bool            `json:"later,omitempty"`
-	Mine  bool            `json:"mine,omitempty"`
-	N     int64           `json:"n,omitempty"`
-	Value json.RawMessage `json:"value,omitempty"`
+	Later   bool            `json:"later,omitempty"`
+	Mine    bool            `json:"mine,omitempty"`
+	N       int64           `json:"n,omitempty"`
+	Value   json.RawMessage `json:"value,omitempty"`
+	Refused string          `json:"refused,omitempty"` // why nothing was done: a mistake of the script, or there is no room
 }
 
-// ErrAsk is the class of errors that are the script's own: a name too long, a queue that is full.
+// ErrAsk is the class of what Check refuses.
 var ErrAsk = errors.New("invalid request")
 
 // Check refuses, with an ErrAsk, what is beyond the limits.

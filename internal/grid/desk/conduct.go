@@ -87,7 +87,10 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 		Stage: func(name string) { c.feed.say(Event{Stage: &name}) },
 		Warn:  func(m string) { c.feed.warn(m) },
 	})
-	c.feed.onStop(func(why error) { cond.Stop(why) })
+	c.feed.onStop(func(why error) {
+		cond.Stop(why)
+		c.noteStop(ctx, why)
+	})
 	if c.rec.Stop != "" {
 		cond.Stop(fault.New(fault.Kind(c.rec.StopKind), errors.New(c.rec.Stop)))
 	}
@@ -98,10 +101,22 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	defer stop()
 	out := cond.Run(ctx)
 	c.feed.onStop(nil)
+	c.tick(out.Elapsed, out.Snapshot) // how it ended
 	if out.Measured && out.Ready.HasSummary && ctx.Err() == nil {
 		c.summarise(ctx, cond, out)
 	}
 	return out, nil
+}
+
+// noteStop writes down that a user has asked for the run's end, for the next leader if this one dies now.
+func (c *chair) noteStop(ctx context.Context, why error) {
+	err := c.change(ctx, func(r *cluster.Run) error {
+		r.Stop, r.StopKind = why.Error(), int(fault.KindOf(why))
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		c.cfg.Log.Warn("the order to stop could not be written down: " + err.Error())
+	}
 }
 
 // give cuts the test among the nodes and writes down who has what.

@@ -19,6 +19,8 @@ type Event struct {
 	Tick  *Tick      `json:"tick,omitempty"`
 	// State is sent first, and whenever the run's state changes.
 	State cluster.RunState `json:"state,omitempty"`
+	// Before is how many runs come before this one, while it is queued.
+	Before int `json:"before,omitempty"`
 	// Feed tells one feed from the next leader's.
 	Feed string `json:"feed,omitempty"`
 	Over bool   `json:"over,omitempty"` // the run has ended: its result can be had

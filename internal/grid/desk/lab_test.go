@@ -482,7 +482,6 @@ func (c *counter) Progress() []run.Progress { return nil }
 func (c *counter) MarkedAsFailed() bool     { return false }
 func (c *counter) Kill()                    { c.once.Do(func() { close(c.gone) }) }
 func (c *counter) Done() <-chan struct{}    { return c.gone }
-func (c *counter) Elapsed() time.Duration   { return 0 }
 func (c *counter) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -92,8 +92,28 @@ func (d *Desk) follow(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("feed") == f.id {
 		next, _ = strconv.ParseInt(r.URL.Query().Get("n"), 10, 64) // of nonsense we tell all
 	}
-	s.send(Event{Feed: f.id, State: rec.State})
+	s.send(Event{Feed: f.id, State: rec.State, Before: d.before(r.Context(), rec)})
 	s.follow(r.Context(), f, next)
+}
+
+// before is how many runs come before a queued one.
+func (d *Desk) before(ctx context.Context, rec *cluster.Run) (n int) {
+	if rec.State != cluster.Queued {
+		return 0
+	}
+	all, err := d.List(ctx)
+	if err != nil {
+		return 0 // it is told again
+	}
+	for _, r := range all {
+		if r.ID == rec.ID {
+			break
+		}
+		if !r.State.Over() {
+			n++
+		}
+	}
+	return n
 }
 
 // stream writes events until one cannot be written.
@@ -159,29 +179,6 @@ func (c *chair) tick(begun time.Duration, snap metric.Snapshot) {
 			t.Elapsed = max(t.Elapsed, h.Elapsed)
 		}
 	}
-	t.Progress = mergeProgress(all)
+	t.Progress = run.MergeProgress(all...)
 	c.feed.now(t)
-}
-
-// mergeProgress puts the parts' progress together, scenario by scenario.
-func mergeProgress(parts [][]run.Progress) []run.Progress {
-	var out []run.Progress
-	count := map[string]float64{}
-	at := map[string]int{}
-	for _, part := range parts {
-		for _, p := range part {
-			i, ok := at[p.Scenario]
-			if !ok {
-				at[p.Scenario] = len(out)
-				out = append(out, p)
-				count[p.Scenario] = 1
-				continue
-			}
-			n := count[p.Scenario]
-			out[i].Done = (out[i].Done*n + p.Done) / (n + 1)
-			out[i].Ended = out[i].Ended && p.Ended
-			count[p.Scenario] = n + 1
-		}
-	}
-	return out
 }

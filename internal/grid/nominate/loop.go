@@ -26,7 +26,8 @@ type Loop struct {
 	Self   string
 	Store  cluster.Store // fenced: a leader who was deposed cannot give seats away (cluster.Fenced)
 	Keeper Keeper
-	// Silent is for how long a node has not been heard.
+	// Silent is for how long a node has not been heard by this one. Nodes speak to voters: what was before the loop began does
+	// not count.
 	Silent func(node string) time.Duration
 	Log    *slog.Logger
 }
@@ -43,7 +44,8 @@ const (
 
 // Run makes changes until ctx ends or somebody else leads: then it returns ErrDeposed.
 func (l *Loop) Run(ctx context.Context) error {
-	r := &rounds{Loop: l, first: map[string]time.Time{}, barred: map[string]time.Time{}, changed: time.Now()}
+	now := time.Now()
+	r := &rounds{Loop: l, first: map[string]time.Time{}, barred: map[string]time.Time{}, began: now, changed: now}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -71,6 +73,7 @@ type rounds struct {
 	*Loop
 	first   map[string]time.Time // when a member was first seen
 	barred  map[string]time.Time // until when
+	began   time.Time
 	changed time.Time
 	voters  string // as last seen
 
@@ -97,7 +100,7 @@ func (r *rounds) once(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if change.Kind == Remove && told && !change.Failed && r.Silent(change.Node) < Lost {
+	if change.Kind == Remove && told && !change.Failed && r.silent(change.Node, now) < Lost {
 		return false, nil // who leaves is given the time to hear of it
 	}
 	if change.Kind == Nothing {
@@ -167,11 +170,15 @@ func (r *rounds) view(members []cluster.Member, records map[string]record, owner
 	for name, rec := range records {
 		if rec.known {
 			v.Nodes = append(v.Nodes, Node{
-				Name: name, Can: !rec.node.NoServer && !rec.node.Drained, Silent: r.Silent(name), Joined: rec.node.Joined, Barred: now.Before(r.barred[name]),
+				Name: name, Can: !rec.node.NoServer && !rec.node.Drained, Silent: r.silent(name, now), Joined: rec.node.Joined, Barred: now.Before(r.barred[name]),
 			})
 		}
 	}
 	return v
+}
+
+func (r *rounds) silent(node string, now time.Time) time.Duration {
+	return min(r.Silent(node), now.Sub(r.began))
 }
 
 // tell writes the seats that are not as they should be, and reports whether there were any.

@@ -57,10 +57,16 @@ func (r *Remote) Lose(why error) bool {
 	if r.why != nil {
 		return false
 	}
-	r.why = fmt.Errorf("%w: %w", run.ErrLost, why)
+	r.why = &lost{why}
 	close(r.lost)
 	return true
 }
+
+// lost is run.ErrLost in the words of why.
+type lost struct{ why error }
+
+func (l *lost) Error() string   { return l.why.Error() }
+func (l *lost) Unwrap() []error { return []error{run.ErrLost, l.why} }
 
 func (r *Remote) reason() error {
 	r.mu.Lock()

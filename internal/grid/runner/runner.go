@@ -45,12 +45,11 @@ type Runner struct {
 
 	mu    sync.Mutex // guards what follows
 	meant bool       // it was to end
-	begun time.Time  // of the scenarios
-	took  time.Duration
 }
 
 // Start starts a runner; it ends with ctx, by Kill, and with this process.
 func Start(ctx context.Context, cfg Config) (*Runner, error) {
+	cfg.Job.Shared = cfg.Shared != nil
 	job, err := json.Marshal(cfg.Job)
 	if err != nil {
 		return nil, err
@@ -209,33 +208,4 @@ func (r *Runner) Done() <-chan struct{} { return r.done }
 func (r *Runner) Err() error {
 	<-r.done
 	return r.err
-}
-
-// Run implements run.Runner.
-func (r *Runner) Run(ctx context.Context, b run.Begin) error {
-	begun := b.At
-	if begun.IsZero() {
-		begun = time.Now()
-	}
-	r.mu.Lock()
-	r.begun = begun
-	r.mu.Unlock()
-	err := r.Client.Run(ctx, b)
-	r.mu.Lock()
-	r.took = max(time.Since(begun), 1)
-	r.mu.Unlock()
-	return err
-}
-
-// Elapsed is how long the scenarios have been running, or ran.
-func (r *Runner) Elapsed() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.begun.IsZero():
-		return 0
-	case r.took > 0:
-		return r.took
-	}
-	return max(0, time.Since(r.begun))
 }

@@ -24,8 +24,6 @@ type Runner interface {
 	// Done is closed when the process is gone; Err then says why, nil if it was to go.
 	Done() <-chan struct{}
 	Err() error
-	// Elapsed is how long its scenarios have been running.
-	Elapsed() time.Duration
 }
 
 // part is one part of a run on this node.
@@ -42,6 +40,8 @@ type part struct {
 	phase  beat.Phase
 	fault  error
 	runner Runner
+	begun  time.Time // its scenarios, on this node's clock
+	ended  time.Time
 	calls  map[string]*call
 }
 
@@ -194,8 +194,11 @@ func (p *part) orDeath(err error) error {
 func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
 	_, _, r := p.state()
 	offset, _ := p.w.cfg.Offset()
+	at := b.At.Add(-offset)
+	p.mark(&p.begun, at)
 	p.enter(beat.Running, nil)
-	err := r.Run(ctx, run.Begin{Setup: b.Setup, At: b.At.Add(-offset), Used: b.Used, Exact: b.Exact, Reserve: b.Reserve})
+	err := r.Run(ctx, run.Begin{Setup: b.Setup, At: at, Used: b.Used, Exact: b.Exact, Reserve: b.Reserve})
+	p.mark(&p.ended, time.Now())
 	if err != nil {
 		err = p.orDeath(err)
 	}
@@ -205,6 +208,25 @@ func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
 	// The last snapshot must be with the leader before it hears that all is over: else it would sum up without it.
 	p.flush(ctx)
 	return order.Reply{}, err
+}
+
+func (p *part) mark(t *time.Time, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	*t = at
+}
+
+// elapsed is how long the scenarios have been running, or ran.
+func (p *part) elapsed() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.begun.IsZero():
+		return 0
+	case p.ended.IsZero():
+		return max(0, time.Since(p.begun))
+	}
+	return p.ended.Sub(p.begun)
 }
 
 // flush waits until the leader and a second host hold the runner's last snapshot, at most a lease's length.
@@ -278,7 +300,7 @@ func (p *part) report(whole bool) beat.Report {
 		rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
 		return rep
 	}
-	rep.Marked, rep.Elapsed, rep.Progress = r.MarkedAsFailed(), r.Elapsed(), r.Progress()
+	rep.Marked, rep.Elapsed, rep.Progress = r.MarkedAsFailed(), p.elapsed(), r.Progress()
 	if whole {
 		rep.Seq, rep.Snapshot = p.snapshot.latest(r)
 	}

@@ -306,11 +306,3 @@ func (w *Worker) Leave(ctx context.Context) error {
 	wg.Wait()
 	return errors.Join(errs...)
 }
-
-// Busy reports whether any part's scenarios are at work.
-func (w *Worker) Busy() bool {
-	return slices.ContainsFunc(w.all(), func(p *part) bool {
-		phase, _, _ := p.state()
-		return !phase.Over()
-	})
-}

@@ -91,9 +91,8 @@ func (r *runner) MarkedAsFailed() bool     { return false }
 func (r *runner) Kill() {
 	r.once.Do(func() { r.mu.Lock(); defer r.mu.Unlock(); r.killed = time.Now(); close(r.gone) })
 }
-func (r *runner) Done() <-chan struct{}  { return r.gone }
-func (r *runner) Err() error             { return r.why }
-func (r *runner) Elapsed() time.Duration { return 0 }
+func (r *runner) Done() <-chan struct{} { return r.gone }
+func (r *runner) Err() error            { return r.why }
 
 // stand is a worker with a lease that the test sets.
 type stand struct {

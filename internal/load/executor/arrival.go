@@ -63,7 +63,8 @@ func newArrivals(b *base, curve pace.Curve, regular time.Duration) (*arrivals, e
 	}
 	a := &arrivals{base: b, regular: regular}
 	a.pre, a.max = vusOf(b.scenario, b.tuple)
-	b.most, b.tuple = a.max, numbers
+	b.most = a.max
+	b.deal(numbers)
 	if !b.tuple.IsWhole() {
 		curve = pace.Shared{Curve: curve, Share: b.tuple}
 	}
@@ -260,7 +261,7 @@ func (a *arrivals) take() time.Duration {
 		due, _ = a.schedule.At(a.ahead)
 	}
 	a.ahead++
-	if a.late && a.ahead-a.missed >= (a.ahead-a.first)/2 {
+	if a.late && a.ahead-a.missed >= (a.ahead-a.first+1)/2 {
 		a.curve, a.late = a.schedule, false
 	}
 	a.due, a.more = a.curve.At(a.ahead)
@@ -288,7 +289,7 @@ func (a *arrivals) work(start time.Time, vu VU) {
 		if !ok {
 			return
 		}
-		it := a.next()
+		it := a.numbered(a.next())
 		it.Due = start.Add(due)
 		if !vu.Iterate(it) {
 			return
@@ -369,7 +370,7 @@ func (a *arrivals) Progress() run.Progress {
 	vus := a.vus
 	a.mu.Unlock()
 	rate := a.curve.Rate(min(a.elapsed(), a.regular)) * a.tuple.Segment().Share()
-	return a.progress(a.Done(), vusText(a.active.Load(), vus, a.max), a.spent(a.regular), fmt.Sprintf("%.2f iters/s", rate))
+	return a.progress(a.Done(), vusText(a.active.Load(), vus, a.max), a.spent(a.regular), run.Column{Layout: "%r iters/s", Numbers: []float64{rate}})
 }
 
 // parked is a ring of VUs, first in first out: as in k6, work goes round all of them.

@@ -1,9 +1,15 @@
 package executor
 
-import "throng/internal/pace"
+import (
+	"throng/internal/pace"
+	"throng/internal/plan"
+)
 
 // newConstantArrivalRate begins iterations at equal distances, the first at once.
 func newConstantArrivalRate(b *base) (*arrivals, error) {
-	s := b.scenario
-	return newArrivals(b, pace.Constant{PerUnit: s.Rate, Unit: s.TimeUnit, Length: s.Duration}, s.Duration)
+	return newArrivals(b, constantCurve(b.scenario), b.scenario.Duration)
+}
+
+func constantCurve(s *plan.Scenario) pace.Curve {
+	return pace.Constant{PerUnit: s.Rate, Unit: s.TimeUnit, Length: s.Duration}
 }

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"fmt"
 
 	"throng/internal/run"
 )
@@ -15,7 +14,7 @@ func newConstantVUs(b *base) *constantVUs { return &constantVUs{newCrew(b, b.sce
 // Run implements Executor.
 func (e *constantVUs) Run(ctx context.Context) error {
 	return e.run(ctx, func(_ *member, vu VU) {
-		for !e.stop.Load() && vu.Iterate(e.next()) {
+		for !e.stop.Load() && vu.Iterate(e.numbered(e.next())) {
 		}
 	})
 }
@@ -25,5 +24,5 @@ func (e *constantVUs) Done() float64 { return e.share(e.regular) }
 
 // Progress implements Executor.
 func (e *constantVUs) Progress() run.Progress {
-	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular))
+	return e.progress(e.Done(), vusColumn(e.vus), e.spent(e.regular))
 }

@@ -234,5 +234,5 @@ func (e *ExternallyControlled) Progress() run.Progress {
 		}
 	}
 	most := e.tuple.Scale(c.MaxVUs)
-	return e.progress(e.Done(), vusText(e.active.Load(), most, most), text)
+	return e.progress(e.Done(), vusText(e.active.Load(), most, most), run.Text(text))
 }

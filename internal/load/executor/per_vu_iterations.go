@@ -18,7 +18,7 @@ func newPerVUIterations(b *base) (*perVUIterations, error) {
 		return nil, fmt.Errorf("share the iterations of %s: %w", b.scenario.Name, err)
 	}
 	e := &perVUIterations{newCrew(b, b.scenario.MaxDuration)}
-	b.tuple = numbers
+	b.deal(numbers)
 	b.bound(e.vus * b.scenario.Iterations)
 	// Which VU had run which of them nobody knows: what is left is spread evenly.
 	left := b.total - b.first
@@ -38,8 +38,8 @@ func (e *perVUIterations) Run(ctx context.Context) error {
 			if e.stop.Load() {
 				return
 			}
-			it, ok := e.take()
-			if !ok || !vu.Iterate(it) {
+			n, ok := e.take()
+			if !ok || !vu.Iterate(e.numbered(n)) {
 				return
 			}
 			m.completed.Store(m.completed.Load() + 1)
@@ -56,6 +56,6 @@ func (e *perVUIterations) Done() float64 {
 
 // Progress implements Executor.
 func (e *perVUIterations) Progress() run.Progress {
-	return e.progress(e.Done(), fmt.Sprintf("%d VUs", e.vus), e.spent(e.regular),
-		fmt.Sprintf("%s iters, %d per VU", outOf(e.first+e.completed(), e.total), e.scenario.Iterations))
+	return e.progress(e.Done(), vusColumn(e.vus), e.spent(e.regular),
+		outOf(e.first+e.completed(), e.total, fmt.Sprintf("iters, %d per VU", e.scenario.Iterations)))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"throng/internal/plan"
+	"throng/internal/run"
 	"throng/internal/segment"
 )
 
@@ -84,19 +85,19 @@ func details(s *plan.Scenario, first ...string) string {
 }
 
 // spent is the time column: how much of whole has passed, whole alone once it has.
-func (b *base) spent(whole time.Duration) string {
+func (b *base) spent(whole time.Duration) run.Column {
 	if b.elapsed() >= whole {
-		return whole.String()
+		return run.Text(whole.String())
 	}
-	return clock(b.elapsed(), whole) + "/" + whole.String()
+	return run.Text(clock(b.elapsed(), whole) + "/" + whole.String())
 }
 
 // spentAll is spent with both durations at the same width.
-func (b *base) spentAll(whole time.Duration) string {
+func (b *base) spentAll(whole time.Duration) run.Column {
 	if b.elapsed() >= whole {
-		return whole.String()
+		return run.Text(whole.String())
 	}
-	return clock(b.elapsed(), whole) + "/" + clock(whole, whole)
+	return run.Text(clock(b.elapsed(), whole) + "/" + clock(whole, whole))
 }
 
 // clock writes d to a tenth of a second, with the units and the width that whole needs, so that columns do not jump.
@@ -126,13 +127,17 @@ func clock(d, whole time.Duration) string {
 	return b.String()
 }
 
-// outOf writes n/total, n as wide as total.
-func outOf(n, total int64) string {
-	return fmt.Sprintf("%0*d/%d", len(strconv.FormatInt(total, 10)), n, total)
+// outOf writes n/total and then text, n as wide as total.
+func outOf(n, total int64, text string) run.Column {
+	return run.Column{Layout: "%w/%d " + text, Numbers: []float64{float64(n), float64(total), float64(total)}}
+}
+
+// vusColumn writes how many VUs there are.
+func vusColumn(n int64) run.Column {
+	return run.Column{Layout: "%d VUs", Numbers: []float64{float64(n)}}
 }
 
 // vusText writes n/of VUs, both as wide as the most there can be.
-func vusText(n, of, most int64) string {
-	w := len(strconv.FormatInt(most, 10))
-	return fmt.Sprintf("%0*d/%0*d VUs", w, n, w, of)
+func vusText(n, of, most int64) run.Column {
+	return run.Column{Layout: "%w/%w VUs", Numbers: []float64{float64(n), float64(of), float64(most)}}
 }

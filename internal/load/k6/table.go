@@ -14,6 +14,7 @@ import (
 	"throng/internal/load/k6/k6metrics"
 	"throng/internal/load/k6/k6timers"
 	"throng/internal/load/k6/scope"
+	"throng/internal/load/k6/thronggrid"
 )
 
 // Modules lists every module written in Go. Add yours here.
@@ -28,6 +29,7 @@ func Modules() map[string]scope.Module {
 		"k6/http":      k6http.New,
 		"k6/metrics":   k6metrics.New,
 		"k6/timers":    k6timers.New,
+		"throng/grid":  thronggrid.New,
 	}
 }
 

@@ -54,6 +54,7 @@ type def struct {
 type shard struct {
 	mu    sync.Mutex
 	sinks []sink
+	keeps bool // samples are kept in raw
 	raw   []metric.Sample
 	taken *sync.Cond // raw was drained
 	late  *lateness
@@ -92,7 +93,7 @@ func New(cfg Config) *Meter {
 		shards: make([]shard, shardCount(runtime.GOMAXPROCS(0))),
 	}
 	for i := range m.shards {
-		m.shards[i].taken = sync.NewCond(&m.shards[i].mu)
+		m.shards[i].taken, m.shards[i].keeps = sync.NewCond(&m.shards[i].mu), cfg.Raw
 	}
 	expected := metric.Selector{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}
 	for _, s := range append([]metric.Selector{expected}, cfg.Submetrics...) {
@@ -211,10 +212,7 @@ func (m *Meter) sink(role metric.Role, mt *metric.Metric, tags []metric.Tag) int
 // Add folds one value. shard is any number that differs between virtual users; meta goes to raw samples only.
 func (m *Meter) Add(shard uint32, s *Series, v float64, at time.Time, meta map[string]string) {
 	sh := m.lock(shard)
-	sh.add(s, v, at)
-	if m.cfg.Raw {
-		sh.keep(s, v, at, meta)
-	}
+	sh.add(s, v, at, meta)
 	sh.mu.Unlock()
 }
 
@@ -231,12 +229,10 @@ func (m *Meter) lock(hint uint32) *shard {
 	return sh
 }
 
-func (sh *shard) add(s *Series, v float64, at time.Time) {
+// add folds one sample. The shard is locked.
+func (sh *shard) add(s *Series, v float64, at time.Time, meta map[string]string) {
 	for _, i := range s.sinks {
-		if int(i) >= len(sh.sinks) {
-			sh.sinks = append(sh.sinks, make([]sink, int(i)+1-len(sh.sinks))...)
-		}
-		k := &sh.sinks[i]
+		k := sh.sink(int(i))
 		k.count++
 		switch s.m.Kind {
 		case metric.Counter:
@@ -262,6 +258,24 @@ func (sh *shard) add(s *Series, v float64, at time.Time) {
 			}
 		}
 	}
+	if sh.keeps {
+		sh.keep(s, v, at, meta)
+	}
+}
+
+func (sh *shard) sink(i int) *sink {
+	if i < len(sh.sinks) {
+		return &sh.sinks[i]
+	}
+	return sh.another(i)
+}
+
+// another makes room for the i-th sink.
+//
+//go:noinline
+func (sh *shard) another(i int) *sink {
+	sh.sinks = append(sh.sinks, make([]sink, i+1-len(sh.sinks))...)
+	return &sh.sinks[i]
 }
 
 func (sh *shard) keep(s *Series, v float64, at time.Time, meta map[string]string) {

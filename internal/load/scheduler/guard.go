@@ -42,19 +42,36 @@ func (g *guard) why() error {
 	return g.reason
 }
 
-// watch returns a context that ends with ctx, and with the reason as its cause as soon as there is one. stop waits until
-// nothing of the watch is left.
-func (g *guard) watch(parent context.Context) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(parent)
+// watch returns a context that ends with parent, and with the reason as its cause as soon as there is one; ended is called in the same
+// breath. stop waits until nothing of the watch is left.
+//
+// The context is no child of parent: that would start a goroutine for every virtual user before anything else, and where thousands of
+// scripts are busy each waits seconds for its turn. See TestTheEndOfARunReachesBusyScripts.
+func (g *guard) watch(parent context.Context, ended func()) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
+	end := func(cause error) {
+		cancel(cause)
+		ended()
+	}
+	if parent.Err() != nil {
+		end(context.Cause(parent))
+	}
 	var wg sync.WaitGroup
+	// It does nothing else, so that it is not waiting for its turn among the scripts already when its time comes.
+	wg.Go(func() {
+		select {
+		case <-g.ended:
+			end(g.why())
+		case <-parent.Done():
+			end(context.Cause(parent))
+		case <-ctx.Done():
+		}
+	})
 	wg.Go(func() {
 		tick := time.NewTicker(memoryEvery)
 		defer tick.Stop()
-		for {
+		for g.limit > 0 {
 			select {
-			case <-g.ended:
-				cancel(g.why())
-				return
 			case <-ctx.Done():
 				return
 			case <-tick.C:

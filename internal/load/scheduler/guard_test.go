@@ -70,7 +70,7 @@ func TestNoLimitMeansNone(t *testing.T) {
 func TestTheFirstReasonCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuard(0)
-		ctx, stop := g.watch(t.Context())
+		ctx, stop := g.watch(t.Context(), func() {})
 		if g.outcome(ctx, nil) != nil {
 			t.Error("there is a reason at the start")
 		}

@@ -30,15 +30,55 @@ func (m *member) Iterate(it executor.Iteration) bool {
 	return ok
 }
 
+// Activate binds the virtual user to a scenario.
+func (m *member) Activate(ctx context.Context, sc *plan.Scenario) error {
+	m.s.pool.enter(m)
+	err := m.VU.Activate(ctx, sc)
+	if err != nil {
+		m.s.pool.leave(m)
+	}
+	return err
+}
+
+// Deactivate releases it.
+func (m *member) Deactivate() {
+	m.s.pool.leave(m)
+	m.VU.Deactivate()
+}
+
 // pool keeps the virtual users that no executor has; who waited longest goes out first, as in k6.
 type pool struct {
 	mu   sync.Mutex
 	free []*member
 	ids  int64
 	wake chan struct{} // holds a token while a waiter should look again
+
+	activity sync.Mutex // guards what follows
+	active   map[*member]struct{}
 }
 
-func newPool() *pool { return &pool{wake: make(chan struct{}, 1)} }
+func newPool() *pool { return &pool{wake: make(chan struct{}, 1), active: map[*member]struct{}{}} }
+
+func (p *pool) enter(m *member) {
+	p.activity.Lock()
+	defer p.activity.Unlock()
+	p.active[m] = struct{}{}
+}
+
+func (p *pool) leave(m *member) {
+	p.activity.Lock()
+	defer p.activity.Unlock()
+	delete(p.active, m)
+}
+
+// interrupt ends what the scripts of all active virtual users do; the context that they run in has ended.
+func (p *pool) interrupt() {
+	p.activity.Lock()
+	defer p.activity.Unlock()
+	for m := range p.active {
+		m.Interrupt()
+	}
+}
 
 func (p *pool) nextID() int64 {
 	p.mu.Lock()

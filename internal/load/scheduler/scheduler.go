@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
+	"throng/internal/run/shared"
 	"throng/internal/segment"
 	"throng/internal/threshold"
 )
@@ -47,6 +49,9 @@ type Config struct {
 	MemoryLimit uint64
 	// InitTimeout bounds the script's top-level code, for each virtual user; 0 means no bound.
 	InitTimeout time.Duration
+	// Patience is how long a script that was told to stop is waited for; 0 means 10 seconds. Built-in functions of the engine
+	// (a regular expression, sorting, joining) hear nothing until they return.
+	Patience time.Duration
 	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
 	Parts, Raw bool
 	// Tags are added to every sample, beside those of the options.
@@ -54,6 +59,8 @@ type Config struct {
 	// Share is the part of the test that this runner has; where the options name an execution segment, the part of that. Limits
 	// that hold for the whole test, as options.rps, are shared out by it.
 	Share segment.Share
+	// Shared is what the scripts of all runners share; nil: those of this one alone.
+	Shared run.Shared
 }
 
 // Scheduler runs one runner's part of a test. It implements run.Runner.
@@ -87,11 +94,16 @@ type counts struct{ vus, vusMax, iterations, interrupted, dropped atomic.Int64 }
 
 // New returns a runner that has not read its script yet.
 func New(cfg Config) *Scheduler {
+	cfg.Patience = cmp.Or(cfg.Patience, 10*time.Second)
+	if cfg.Shared == nil {
+		cfg.Shared = shared.New()
+	}
 	s := &Scheduler{cfg: cfg, pool: newPool(), urgent: make(chan struct{}, 1)}
 	reg := metric.NewRegistry()
 	s.test = &scope.Test{
 		Options: &plan.Options{}, Registry: reg, Builtin: metric.NewBuiltin(reg), TagTable: metric.NewTags(),
 		Log: cfg.Log, Console: cfg.Console, Abort: s.abortTest, Fail: s.failTest, Scenarios: map[string]*scope.Scenario{},
+		Shared: cfg.Shared,
 	}
 	s.factory = &vu.Factory{
 		Program: cfg.Program, Test: s.test, Modules: k6.Modules(), Missing: k6.Missing, Globals: global.Install,
@@ -114,7 +126,7 @@ func (s *Scheduler) begin(ctx context.Context) (*guard, context.Context, func())
 	s.mu.Lock()
 	s.active = append(s.active, g)
 	s.mu.Unlock()
-	ctx, stop := g.watch(ctx)
+	ctx, stop := g.watch(ctx, s.pool.interrupt)
 	return g, ctx, func() {
 		stop()
 		s.mu.Lock()
@@ -136,7 +148,7 @@ func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
 	var stop func()
 	s.guard, ctx, stop = s.begin(ctx)
 	defer stop()
-	first, err := s.factory.New(ctx, 0, 0)
+	first, err := s.first(ctx)
 	if err != nil {
 		s.guard.saw(err)
 		return s.ready, s.guard.outcome(ctx, exception(err))
@@ -341,7 +353,7 @@ func (s *Scheduler) play(ctx context.Context, c *course) error {
 			return e.Run(gctx)
 		})
 	}
-	err := g.Wait()
+	err := s.await(ctx, c, g.Wait)
 	stop()
 	sampler.Wait()
 	return err

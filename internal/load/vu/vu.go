@@ -60,6 +60,7 @@ type VU struct {
 	cut       chan struct{} // closed when the interruption has been carried out
 	fn        sobek.Callable
 	args      [1]sobek.Value // of fn: here it need not be allocated each time
+	start     time.Time      // of the iteration
 	scenario  *plan.Scenario
 	baseTags  *metric.TagSet
 	series    *meter.IterationSeries
@@ -274,6 +275,11 @@ func (v *VU) watch(ctx context.Context) {
 }
 
 var errCut = errors.New("cut off")
+
+// Interrupt ends what the script does, once the context of the activation has ended. That does the same, in a goroutine of its own, which
+// among many busy scripts may have to wait long for its turn; who ends many virtual users calls Interrupt for each. It may be called from
+// any goroutine while the virtual user is active.
+func (v *VU) Interrupt() { v.scope.Runtime.Interrupt(errCut) }
 
 // Deactivate ends the activation. When it returns nothing of the interruption is still under way.
 func (v *VU) Deactivate() {

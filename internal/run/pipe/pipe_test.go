@@ -153,7 +153,7 @@ func TestWhoKnowsThatItEndedKnowsWhatItCameTo(t *testing.T) {
 		if err := s.Run(t.Context(), run.Begin{}); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Snapshot(); got.Load.Iterations != 41 || !s.MarkedAsFailed() || s.Progress()[0].Right[0] != "half" {
+		if got := s.Snapshot(); got.Load.Iterations != 41 || !s.MarkedAsFailed() || s.Progress()[0].Right[0].String() != "half" {
 			t.Errorf("%+v, failed %v, %+v", got, s.MarkedAsFailed(), s.Progress())
 		}
 		snap, err := s.Yield(t.Context())

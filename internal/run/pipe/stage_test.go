@@ -52,7 +52,7 @@ func (a *actor) measured(n int64) metric.Snapshot {
 func (a *actor) Snapshot() metric.Snapshot { return a.measured(0) }
 
 func (a *actor) Progress() []run.Progress {
-	return []run.Progress{{Scenario: "s", Done: 0.5, Right: []string{"half"}}}
+	return []run.Progress{{Scenario: "s", Done: 0.5, Right: []run.Column{run.Text("half")}}}
 }
 
 func (a *actor) MarkedAsFailed() bool {

@@ -9,9 +9,15 @@ import (
 	"throng/internal/metric"
 )
 
+// Plan is how many iterations a scenario was to begin.
+type Plan struct {
+	Scenario   string
+	Iterations int64
+}
+
 // Disturbances tells what happened to a run of a grid: what, when, which seconds ran under strength, planned against done, and what
 // may be missing in the numbers. began is when the scenarios did. It is empty for a run that nothing happened to.
-func Disturbances(began time.Time, snap metric.Snapshot, all []cluster.Disturbance, colour bool) string {
+func Disturbances(began time.Time, snap metric.Snapshot, plans []Plan, all []cluster.Disturbance, colour bool) string {
 	if len(all) == 0 {
 		return ""
 	}
@@ -30,12 +36,14 @@ func Disturbances(began time.Time, snap metric.Snapshot, all []cluster.Disturban
 			fmt.Fprintf(&b, "      from %s on the load was %.1f%% of what was asked\n", since(began, d.At), 100*(1-d.Share))
 		}
 		if d.Unreported > 0 {
-			fmt.Fprintf(&b, "      what the node did in its last second may be missing in these numbers\n")
+			fmt.Fprintf(&b, "      what the node did after that is not in these numbers\n")
 		}
 	}
-	for _, s := range snap.Scenarios {
-		if s.Due > 0 {
-			fmt.Fprintf(&b, "    scenario %s: %d iterations were due on those who reported, %d began, %d were dropped\n", s.Name, s.Due, s.Begun, s.Dropped)
+	for _, p := range plans {
+		for _, s := range snap.Scenarios {
+			if s.Name == p.Scenario {
+				fmt.Fprintf(&b, "    scenario %s: %d iterations were planned; of those in these numbers %d began and %d were dropped\n", s.Name, p.Iterations, s.Begun, s.Dropped)
+			}
 		}
 	}
 	b.WriteString("\n")

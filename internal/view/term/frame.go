@@ -3,6 +3,7 @@ package term
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,8 +64,8 @@ func (f Frame) overall(bar bool, width int, colour bool) string {
 	if f.Paused {
 		state = "paused"
 	}
-	return fmt.Sprintf("%s (%s), %d/%d VUs, %d complete and %d interrupted iterations", state, clock(f.Elapsed, f.Max),
-		f.Load.VUs, f.Load.VUsMax, f.Load.Iterations, f.Load.Interrupted)
+	return fmt.Sprintf("%s (%s), %0*d/%d VUs, %d complete and %d interrupted iterations", state, clock(f.Elapsed, f.Max),
+		len(strconv.FormatInt(f.Load.VUsMax, 10)), f.Load.VUs, f.Load.VUsMax, f.Load.Iterations, f.Load.Interrupted)
 }
 
 func (f Frame) nameWidth() int {
@@ -83,7 +84,7 @@ func (f Frame) bars(scenarios []run.Progress, width int, colour bool) []string {
 			if i == len(columns) {
 				columns = append(columns, 0)
 			}
-			columns[i] = max(columns[i], utf8.RuneCountInString(c))
+			columns[i] = max(columns[i], utf8.RuneCountInString(c.String()))
 		}
 	}
 	right := 0
@@ -102,7 +103,7 @@ func (f Frame) bars(scenarios []run.Progress, width int, colour bool) []string {
 		}
 		b.WriteString("]")
 		for i, c := range s.Right {
-			b.WriteString(strings.Repeat(" ", min(i, 1)+1) + pad(c, columns[i]))
+			b.WriteString(strings.Repeat(" ", min(i, 1)+1) + pad(c.String(), columns[i]))
 		}
 		out = append(out, strings.TrimRight(b.String(), " "))
 	}

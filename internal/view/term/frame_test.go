@@ -36,12 +36,12 @@ func some() term.Frame {
 	return term.Frame{
 		Elapsed: 3 * time.Second, Max: 39 * time.Second, Load: metric.Load{VUs: 5, VUsMax: 6, Iterations: 8},
 		Scenarios: []run.Progress{
-			{Scenario: "a", Done: 1, Started: true, Ended: true, Right: []string{"2 VUs", "3s"}},
-			{Scenario: "car", Done: 0.6, Started: true, Right: []string{"0/1 VUs", "1.8s/3s", "0.50 iters/s"}},
-			{Scenario: "longer_name", Done: 0.156, Started: true, Right: []string{"3 VUs", "0.8s/8s", "03/20 shared iters"}},
-			{Scenario: "late", Right: []string{"waiting", "0.2s"}},
-			{Scenario: "down", State: "↓", Done: 0.9, Started: true, Right: []string{"1 VUs", "2.8s/3s"}},
-			{Scenario: "cut", State: "✗", Done: 0.3, Started: true, Ended: true, Right: []string{"1 VUs", "0.8s/3s"}},
+			{Scenario: "a", Done: 1, Started: true, Ended: true, Right: []run.Column{run.Text("2 VUs"), run.Text("3s")}},
+			{Scenario: "car", Done: 0.6, Started: true, Right: []run.Column{run.Text("0/1 VUs"), run.Text("1.8s/3s"), run.Text("0.50 iters/s")}},
+			{Scenario: "longer_name", Done: 0.156, Started: true, Right: []run.Column{run.Text("3 VUs"), run.Text("0.8s/8s"), run.Text("03/20 shared iters")}},
+			{Scenario: "late", Right: []run.Column{run.Text("waiting"), run.Text("0.2s")}},
+			{Scenario: "down", State: "↓", Done: 0.9, Started: true, Right: []run.Column{run.Text("1 VUs"), run.Text("2.8s/3s")}},
+			{Scenario: "cut", State: "✗", Done: 0.3, Started: true, Ended: true, Right: []run.Column{run.Text("1 VUs"), run.Text("0.8s/3s")}},
 		},
 	}
 }
@@ -60,7 +60,9 @@ func TestFrames(t *testing.T) {
 	f.Stage = "setup()"
 	show("setup, plain", f.Plain())
 	show("setup", f.Lines(80, 30, false))
-	f.Stage, f.Paused = "", true
+	f.Stage, f.Load.VUsMax = "", 1200
+	show("many", f.Plain()[:1])
+	f.Paused, f.Load.VUsMax = true, 6
 	for _, d := range []time.Duration{10 * time.Second, 90 * time.Second, 630 * time.Second, 90 * time.Minute, 30 * time.Hour} {
 		f.Max, f.Elapsed = d, d/2
 		show("paused, of "+d.String(), f.Plain()[:1])

@@ -45,11 +45,11 @@ func names() []string { return []string{"check", "fail", "group", "randomSeed", 
 func (m *module) function(name string) any {
 	switch name {
 	case "check":
-		return m.check
+		return m.checkFunction()
 	case "fail":
 		return m.fail
 	case "group":
-		return m.group
+		return m.groupFunction()
 	case "randomSeed":
 		return m.randomSeed
 	default:

@@ -147,7 +147,7 @@ func TestQueueNeverExceedsAHost(t *testing.T) {
 	s := &shared{batch: 100, perHost: 2}
 	jobs := make([]job, 9)
 	for i := range jobs {
-		jobs[i].call = &call{target: newTarget(fmt.Sprintf("http://h%d/", i%2))}
+		jobs[i].call = &call{hop: hop{target: newTarget(fmt.Sprintf("http://h%d/", i%2))}}
 	}
 	q := newQueue(s, jobs)
 	out := map[string]int{}

@@ -14,6 +14,7 @@ import (
 	"throng/internal/load/meter"
 	"throng/internal/metric"
 	"throng/internal/plan"
+	"throng/internal/run"
 )
 
 // Module makes a module's exports for one virtual user. It is called once in each runtime that imports the module.
@@ -141,6 +142,9 @@ type Test struct {
 
 	// Once keeps what is made once for all virtual users (SharedArray): key to value.
 	Once sync.Map
+	// Shared is what the virtual users of all processes share, for throng/grid; Callers counts the runtimes that have asked it.
+	Shared  run.Shared
+	Callers atomic.Uint64
 	// HTTP is what all HTTP clients share (dialer, TLS, caches); owned by k6/http.
 	HTTP struct {
 		sync.Once
