@@ -40,6 +40,7 @@ func (n *Node) makeServices() {
 	if start == nil {
 		start = n.startRunner
 	}
+	n.spawner = runner.NewSpawner()
 	n.worker = worker.New(worker.Config{
 		Life: n.life, Depot: n.depot, Client: n.client, Start: start,
 		Until:   func() time.Time { return n.sender.Until() },
@@ -81,7 +82,7 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 			Run: s.Run, Runner: s.Run + "/" + s.Part + "/" + n.life, Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
 			Outputs: s.Job.Outputs, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
 		},
-		Until: n.sender.Until, Fresh: s.Fresh,
+		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh,
 		Log: func(rec pipe.Record) {
 			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
 			if rec.LeftOut > 0 {
