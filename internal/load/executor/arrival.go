@@ -168,7 +168,7 @@ func (a *arrivals) man(inner, getting context.Context, start time.Time) {
 				a.fail(getting, err)
 				return
 			}
-			a.wg.Go(func() { a.use(inner, vu, func() { a.work(start, vu) }) })
+			a.wg.Go(func() { a.serve(inner, vu, start) })
 		}
 	})
 }
@@ -277,7 +277,16 @@ func (a *arrivals) grow(ctx, making context.Context) {
 		a.fail(making, err)
 		return
 	}
-	a.use(ctx, vu, func() { a.work(a.Started(), vu) })
+	a.serve(ctx, vu, a.Started())
+}
+
+// serve lets one VU work.
+func (a *arrivals) serve(ctx context.Context, vu VU, start time.Time) {
+	if a.enter(ctx, vu) {
+		a.work(start, vu)
+		a.leave(vu)
+	}
+	a.env.Return(vu)
 }
 
 // work is the life of one VU.
