@@ -18,6 +18,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
@@ -45,6 +46,7 @@ type Node struct {
 	worker   *worker.Worker
 	spawner  *runner.Spawner
 	desk     *desk.Desk
+	boards   *board.Boards
 	seat     *seat
 	auth     authority
 }
