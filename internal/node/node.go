@@ -22,6 +22,7 @@ import (
 	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
+	"throng/internal/grid/runner"
 	"throng/internal/grid/trust"
 	"throng/internal/grid/worker"
 )
@@ -42,6 +43,7 @@ type Node struct {
 	receiver *beat.Receiver
 	sender   *beat.Sender
 	worker   *worker.Worker
+	spawner  *runner.Spawner
 	desk     *desk.Desk
 	seat     *seat
 	auth     authority
@@ -177,6 +179,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.tokens.Run(gctx) })
 	g.Go(func() error { return n.seat.run(gctx) })
 	g.Go(func() error { return n.sender.Run(gctx) })
+	g.Go(func() error { n.spawner.Run(gctx); return nil })
 	g.Go(func() error { return n.worker.Run(gctx) })
 	g.Go(func() error { return n.desk.Keep(gctx) })
 	g.Go(func() error { return n.register(gctx) })
