@@ -54,6 +54,7 @@ func (n *Node) handler() http.Handler {
 	nodes := []trust.Role{trust.Node}
 
 	mux.Handle("POST "+joinPath, allow(n.byLeader(courier.Handler(n.admit)), trust.Join))
+	mux.Handle("GET "+whoPath, allow(courier.Handler(n.who), nodes...))
 	mux.Handle("POST "+renewPath, courier.Handler(n.signRenewal)) // the renewal itself proves who asks
 	mux.Handle("GET "+authorityPath, allow(courier.Handler(n.handAuthority), nodes...))
 	mux.Handle("GET "+client.ViewPath, allow(n.viewHandler(), looks...))
