@@ -39,10 +39,8 @@ type Config struct {
 	Ended func() error
 }
 
-// ErrLost is in the error of every call that was under way when the stream ended, or came after it.
-var ErrLost = errors.New("the runner is gone")
-
-// Client is the node's end: a run.Runner that lives in another process.
+// Client is the node's end: a run.Runner that lives in another process. Calls that were under way when the stream ended, or came after
+// it, return a run.ErrLost that says why.
 type Client struct {
 	*link
 	cfg     Config
