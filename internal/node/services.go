@@ -51,7 +51,7 @@ func (n *Node) makeServices() {
 	n.sender = beat.NewSender(beat.SenderConfig{
 		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
 		Failed:  func(voter string, err error) { n.log.Debug("beat to " + voter + ": " + err.Error()) },
-		Reports: n.worker.Reports, Safe: n.worker.Safe, Read: n.worker.Read,
+		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read,
 		Voters: func() ([]beat.Voter, string) {
 			v := n.picture.view()
 			var out []beat.Voter

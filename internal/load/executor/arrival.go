@@ -158,7 +158,7 @@ func (a *arrivals) man(inner, getting context.Context, start time.Time) {
 				a.fail(getting, err)
 				return
 			}
-			a.wg.Go(func() { a.use(inner, vu, func() { a.work(start, vu) }) })
+			a.wg.Go(func() { a.serve(inner, vu, start) })
 		}
 	})
 }
@@ -176,6 +176,15 @@ func (a *arrivals) dropRest(ctx context.Context) {
 	if left > 0 {
 		a.drop(left)
 	}
+}
+
+// serve lets one VU work.
+func (a *arrivals) serve(ctx context.Context, vu VU, start time.Time) {
+	if a.enter(ctx, vu) {
+		a.work(start, vu)
+		a.leave(vu)
+	}
+	a.env.Return(vu)
 }
 
 // work is the life of one VU.

@@ -229,20 +229,18 @@ func (b *base) fail(ctx context.Context, err error) {
 	}
 }
 
-// use activates a VU for the duration of work and gives it back.
-func (b *base) use(ctx context.Context, vu VU, work func()) {
-	b.with(ctx, vu, work)
-	b.env.Return(vu)
-}
-
-// with activates a VU for the duration of work.
-func (b *base) with(ctx context.Context, vu VU, work func()) {
+// enter activates a VU; leave ends that. They are not one function around the work, because virtual users wait by the thousand
+// under whatever stands there.
+func (b *base) enter(ctx context.Context, vu VU) bool {
 	if err := vu.Activate(ctx, b.scenario); err != nil {
 		b.fail(ctx, err)
-		return
+		return false
 	}
 	b.activate(1)
-	work()
+	return true
+}
+
+func (b *base) leave(vu VU) {
 	b.activate(-1)
 	vu.Deactivate()
 }

@@ -106,7 +106,7 @@ func (a *arrivals) grow(ctx, making context.Context) {
 		a.fail(making, err)
 		return
 	}
-	a.use(ctx, vu, func() { a.work(a.Started(), vu) })
+	a.serve(ctx, vu, a.Started())
 }
 
 // parked is a ring of VUs, first in first out: as in k6, work goes round all of them.

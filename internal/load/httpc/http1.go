@@ -85,9 +85,8 @@ func (x *exchange) receive() {
 	if x.resp.Status == http.StatusSwitchingProtocols {
 		return
 	}
-	if n := f.length; x.req.Discard && n >= 0 && !f.chunked && int64(x.b.w-x.b.r) >= n {
-		x.b.r += int(n) // it is all here, and nobody wants it
-		x.resp.BodySize = n
+	if !f.chunked && f.length >= 0 && int64(x.b.w-x.b.r) >= f.length {
+		x.take(int(f.length))
 	} else if x.err = x.body(f); x.err != nil {
 		return
 	}
@@ -118,6 +117,23 @@ func (x *exchange) garbled() {
 	x.resp.Proto, x.resp.StatusText = "", ""
 	if !isDeadline(x.err) {
 		x.err = broken(x.err)
+	}
+}
+
+// take takes a body that is all here.
+func (x *exchange) take(n int) {
+	p := x.b.b[x.b.r : x.b.r+n]
+	x.b.r += n
+	x.resp.BodySize = int64(n)
+	if x.req.Discard || n == 0 {
+		return
+	}
+	if cap(x.resp.Body) < n {
+		x.resp.Body = make([]byte, 0, n)
+	}
+	x.resp.Body = append(x.resp.Body, p...)
+	if most := x.cn.s.cfg.MaxResponseBytes; most > 0 && int64(n) > most {
+		x.err = TooLarge(most)
 	}
 }
 

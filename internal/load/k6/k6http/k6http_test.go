@@ -181,9 +181,7 @@ func TestAnInterruptedRequestIsNotCounted(t *testing.T) {
 	go func() {
 		<-arrived
 		cancel()
-		for _, f := range r.OnInterrupt {
-			f()
-		}
+		r.OnInterrupt.Call()
 	}()
 	r.Run(`http.get(BASE)`)
 	if got := r.Samples(); len(got) != 0 {
