@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -174,6 +175,9 @@ func (s *Shared) dialTCP(ctx context.Context, addr string, t *Times) (net.Conn, 
 	}
 	nc, err := connectTCP(ctx, s.cfg.DialTimeout, local, target)
 	if err != nil {
+		if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) && errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, errTimedOut // it is the exchange that had no more time
+		}
 		return nil, err
 	}
 	t.Connecting = time.Since(connect)

@@ -322,6 +322,16 @@ func TestANameWithoutAllowedAddresses(t *testing.T) {
 	}
 }
 
+func TestATimeoutIsOneInEveryPhase(t *testing.T) {
+	silent := server(t, func(c *net.TCPConn, _ int) { _, _ = io.Copy(io.Discard, c) })
+	for timeout := time.Nanosecond; timeout < 5*time.Millisecond; timeout = timeout*3/2 + 1 {
+		var r Response
+		if err := client(t, Config{}).Do(&Request{URL: parsed(t, silent), Timeout: timeout}, &r); code(err) != CodeTimeout {
+			t.Errorf("%v: %d %v", timeout, code(err), err)
+		}
+	}
+}
+
 func TestErrorsAreThoseOfk6(t *testing.T) {
 	closed, _ := net.Listen("tcp", "127.0.0.1:0")
 	refused := "http://" + closed.Addr().String()

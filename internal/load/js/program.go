@@ -40,6 +40,8 @@ type CompileOptions struct {
 	// IsNative says which specifiers are modules written in Go. With it Compile loads all static imports, without it the
 	// first Instantiate does.
 	IsNative func(specifier string) bool
+	// MaxBuffer is how many bytes one ArrayBuffer may hold; 0: 4 GiB.
+	MaxBuffer uint64
 	// FullModules keeps ES modules from being run as plain functions where that makes no difference; for comparison.
 	FullModules bool
 }

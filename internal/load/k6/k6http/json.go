@@ -46,7 +46,7 @@ func (r *response) json(f sobek.FunctionCall) sobek.Value {
 	}
 	d := more.doc
 	if len(f.Arguments) > 0 {
-		if !d.valid && !gjson.Valid(body) {
+		if !d.valid && (endless(body) || !gjson.Valid(body)) {
 			return sobek.Undefined()
 		}
 		d.valid = true
@@ -64,6 +64,27 @@ func (r *response) json(f sobek.FunctionCall) sobek.Value {
 		d.value, d.valid = v, true
 	}
 	return d.value
+}
+
+// endless reports whether text nests deeper than any document would: a parser that calls itself for every level would use up
+// the stack, which ends the process. Shorter texts cannot.
+func endless(text string) bool {
+	const most = 1 << 20
+	if len(text) < most {
+		return false
+	}
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '[', '{': // those inside of strings count too: that many are no document either
+			if depth++; depth > most {
+				return true
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	return false
 }
 
 // parsed makes a value of what a selector found.
