@@ -76,8 +76,7 @@ func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
 	if vu.Test.SystemTags.Check {
 		named = tags.With("check", name)
 	}
-	group, _ := tags.Get("group")
-	s := vu.Test.Meter.CheckSeries(named, group, name)
+	s := vu.Test.Meter.CheckSeries(named, name)
 	if len(m.checks) >= maxCached {
 		m.checks = nil
 	}
