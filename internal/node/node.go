@@ -22,6 +22,7 @@ import (
 	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
+	"throng/internal/grid/runner"
 	"throng/internal/grid/trust"
 	"throng/internal/grid/worker"
 )
@@ -37,10 +38,12 @@ type Node struct {
 	tokens   *trust.Ledger
 	picture  *picture
 	client   *courier.Client
+	clear    *http.Transport // gRPC to other nodes in the clear
 	depot    *courier.Depot
 	receiver *beat.Receiver
 	sender   *beat.Sender
 	worker   *worker.Worker
+	spawner  *runner.Spawner
 	desk     *desk.Desk
 	seat     *seat
 	auth     authority
@@ -127,6 +130,9 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	n.client = &courier.Client{HTTP: hc}
+	n.clear = hc.Transport.(*http.Transport).Clone()
+	n.clear.Protocols = new(http.Protocols)
+	n.clear.Protocols.SetUnencryptedHTTP2(true)
 	if n.depot, err = courier.NewDepot(filepath.Join(n.o.DataDir, "blobs")); err != nil {
 		return err
 	}
@@ -147,6 +153,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.tokens.Run(gctx) })
 	g.Go(func() error { return n.seat.run(gctx) })
 	g.Go(func() error { return n.sender.Run(gctx) })
+	g.Go(func() error { n.spawner.Run(gctx); return nil })
 	g.Go(func() error { return n.worker.Run(gctx) })
 	g.Go(func() error { return n.desk.Keep(gctx) })
 	g.Go(func() error { return n.register(gctx) })

@@ -264,9 +264,11 @@ func (s *seat) yield(server *etcdstore.Server) error {
 	if err := s.reach(cluster.Seat{}, false); err != nil { // the picture is known, so this way is never our own
 		return err
 	}
+	began := time.Now()
 	if err := server.Stop(context.Background()); err != nil {
 		return fmt.Errorf("stop etcd: %w", err) // a new one could not listen
 	}
+	s.n.log.Debug("etcd stopped", "after", time.Since(began))
 	return s.vacate()
 }
 

@@ -36,8 +36,13 @@ func (n *Node) makeServices() {
 			n.desk.Lines(node, run, part, lines, leftOut)
 		},
 	})
+	start := n.o.start
+	if start == nil {
+		start = n.startRunner
+	}
+	n.spawner = runner.NewSpawner()
 	n.worker = worker.New(worker.Config{
-		Life: n.life, Depot: n.depot, Client: n.client, Start: n.startRunner,
+		Life: n.life, Depot: n.depot, Client: n.client, Start: start,
 		Until:   func() time.Time { return n.sender.Until() },
 		Renewed: func() <-chan struct{} { return n.sender.Renewed() },
 		Offset:  func() (time.Duration, time.Duration) { return n.sender.Offset() },
@@ -46,7 +51,7 @@ func (n *Node) makeServices() {
 	n.sender = beat.NewSender(beat.SenderConfig{
 		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
 		Failed:  func(voter string, err error) { n.log.Debug("beat to " + voter + ": " + err.Error()) },
-		Reports: n.worker.Reports, Safe: n.worker.Safe, Read: n.worker.Read,
+		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read,
 		Voters: func() ([]beat.Voter, string) {
 			v := n.picture.view()
 			var out []beat.Voter
@@ -77,7 +82,7 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 			Run: s.Run, Runner: s.Run + "/" + s.Part + "/" + n.life, Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
 			Outputs: s.Job.Outputs, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
 		},
-		Until: n.sender.Until, Fresh: s.Fresh,
+		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh,
 		Log: func(rec pipe.Record) {
 			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
 			if rec.LeftOut > 0 {

@@ -33,7 +33,8 @@ type Config struct {
 
 // Desk keeps runs. It is safe for concurrent use.
 type Desk struct {
-	cfg Config
+	cfg  Config
+	born time.Time
 
 	mu    sync.Mutex // guards what follows
 	feeds map[string]*feed
@@ -45,7 +46,7 @@ type Desk struct {
 
 // New returns a desk that leads nothing.
 func New(cfg Config) *Desk {
-	return &Desk{cfg: cfg, feeds: map[string]*feed{}, wake: make(chan struct{}, 1)}
+	return &Desk{cfg: cfg, born: time.Now(), feeds: map[string]*feed{}, wake: make(chan struct{}, 1)}
 }
 
 // history is how many runs that have ended are kept.

@@ -301,8 +301,9 @@ func (p *part) report(whole bool) beat.Report {
 		return rep
 	}
 	rep.Marked, rep.Elapsed, rep.Progress = r.MarkedAsFailed(), p.elapsed(), r.Progress()
-	if whole {
-		rep.Seq, rep.Snapshot = p.snapshot.latest(r)
+	rep.Seq, rep.Snapshot, rep.Reserved = p.snapshot.latest(r)
+	if !whole {
+		rep.Snapshot = nil
 	}
 	rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
 	return rep

@@ -68,12 +68,9 @@ func (r *route) absolute() bool {
 	return r.proxy != nil && !r.tls && r.proxy.Scheme != "socks5" && r.proxy.Scheme != "socks5h"
 }
 
-// dialApart is dial, on a goroutine of its own where it needs a deep stack, as names, proxies and handshakes do: a
-// goroutine keeps its stack for long, and thousands of virtual users would each keep one.
+// dialApart is dial on a goroutine of its own: it needs a deep stack, a goroutine keeps its stack for long, and thousands
+// of virtual users would each keep one.
 func (c *Client) dialApart(to *route, deadline time.Time, t *Times) (cn *conn, err error) {
-	if connectShallow && !to.tls && to.proxy == nil && to.isAddress() {
-		return c.dial(to, deadline, t)
-	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -81,12 +78,6 @@ func (c *Client) dialApart(to *route, deadline time.Time, t *Times) (cn *conn, e
 	}()
 	<-done
 	return cn, err
-}
-
-// isAddress says that no name must be looked up.
-func (r *route) isAddress() bool {
-	_, err := netip.ParseAddrPort(r.addr)
-	return err == nil
 }
 
 // dial makes a connection that is ready for a request and marked as busy.
@@ -133,13 +124,13 @@ func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error)
 		}
 		return nil, err
 	}
-	cn := &conn{s: c.s, to: to, busy: true}
+	cn := &conn{s: c.s, to: to, busy: true, peer: new(Peer)}
 	cn.w = wire{Conn: nc, sent: &c.sent, received: &c.received}
 	cn.w.until(deadline)
 	cn.rw = &cn.w
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
-		cn.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+		cn.peer.Addr = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
 	if err := c.enlist(cn); err != nil {
 		nc.Close()
@@ -159,10 +150,8 @@ func (s *Shared) dialTCP(ctx context.Context, addr string, t *Times) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	asked := time.Now()
 	target, err := s.target(ctx, host, port)
 	connect := time.Now()
-	t.DNS = connect.Sub(asked)
 	if err != nil {
 		return nil, err
 	}

@@ -349,7 +349,7 @@ func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 
 // play runs the executors, each from its start time on.
 func (s *Scheduler) play(ctx context.Context, c *course) error {
-	defer s.settle()
+	defer s.leave()
 	if !c.wait(ctx, c.at) && ctx.Err() != nil {
 		return nil
 	}

@@ -23,7 +23,7 @@ func (r *response) bodyText() (string, bool) {
 		b, ok := fileData(r.assigned("body"))
 		return string(b), ok
 	}
-	if r.call == nil || r.body == nil || r.call.kind == none {
+	if r.call == nil || r.wire.Body == nil || r.call.kind == none {
 		return "", false
 	}
 	return r.text(), true
@@ -40,10 +40,11 @@ func (r *response) json(f sobek.FunctionCall) sobek.Value {
 	if !ok {
 		c.throw(errNoBody("JSON"))
 	}
-	if r.doc == nil || r.doc.text != body {
-		r.doc = &document{text: body}
+	more := r.rare()
+	if more.doc == nil || more.doc.text != body {
+		more.doc = &document{text: body}
 	}
-	d := r.doc
+	d := more.doc
 	if len(f.Arguments) > 0 {
 		if !d.valid && (endless(body) || !gjson.Valid(body)) {
 			return sobek.Undefined()
