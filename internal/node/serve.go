@@ -71,6 +71,7 @@ func (n *Node) handler() http.Handler {
 	mux.Handle("POST "+board.CopyPath, allow(n.boards, nodes...))
 	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
 	runs := n.runsHandler()
+	mux.Handle("POST "+order.LinesPath, allow(n.byLeader(runs), nodes...))
 	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {
 		mux.Handle("GET "+path, allow(runs, looks...))
 		mux.Handle("POST "+path, allow(runs, orders...))
