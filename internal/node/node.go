@@ -18,6 +18,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
@@ -29,25 +30,27 @@ import (
 
 // Node is one node of a grid.
 type Node struct {
-	o         Options
-	log       *slog.Logger
-	life      string
-	memory    *memory
-	identity  *trust.Identity // nil with Options.Insecure
-	store     *etcdstore.Store
-	tokens    *trust.Ledger
-	picture   *picture
-	client    *courier.Client
-	clear     *http.Transport // gRPC to other nodes in the clear
-	depot     *courier.Depot
-	receiver  *beat.Receiver
-	sender    *beat.Sender
-	worker    *worker.Worker
-	spawner   *runner.Spawner
-	desk      *desk.Desk
-	seat      *seat
+	o        Options
+	log      *slog.Logger
+	life     string
+	memory   *memory
+	identity *trust.Identity // nil with Options.Insecure
+	store    *etcdstore.Store
+	tokens   *trust.Ledger
+	picture  *picture
+	client   *courier.Client
+	clear    *http.Transport // gRPC to other nodes in the clear
+	depot    *courier.Depot
+	receiver *beat.Receiver
+	sender   *beat.Sender
+	worker   *worker.Worker
+	spawner  *runner.Spawner
+	desk     *desk.Desk
+	boards   *board.Boards
+	seat     *seat
+	auth     authority
+
 	forgotten chan struct{} // takes one word: another node says that the grid has forgotten this one
-	auth      authority
 }
 
 // Run runs a node until ctx ends.

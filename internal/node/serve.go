@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/client"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
@@ -66,6 +67,8 @@ func (n *Node) handler() http.Handler {
 	mux.Handle(order.Path, allow(n.worker, nodes...))
 	mux.Handle("GET "+courier.BlobPath, allow(n.depot, nodes...))
 	mux.Handle("PUT "+courier.BlobPath, allow(n.depot, orders...))
+	mux.Handle("POST "+board.Path, allow(n.byLeader(n.boards), nodes...))
+	mux.Handle("POST "+board.CopyPath, allow(n.boards, nodes...))
 	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
 	runs := n.runsHandler()
 	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {

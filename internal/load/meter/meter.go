@@ -152,13 +152,20 @@ func (m *Meter) KeepCheck(tags *metric.TagSet, name string, s *Series) {
 	m.known[checkKey{tags, name}] = s
 }
 
-// CheckSeries returns the series of one check: what Series returns for metric checks, and the check's own count in
-// group, which is kept even when the tags do not name the check.
-func (m *Meter) CheckSeries(tags *metric.TagSet, group, name string) *Series {
+// CheckSeries returns the series of one check: what Series returns for metric checks, and the check's own count in its
+// group. As in k6 a check whose tags do not name it has none, and one whose tags name no group is in none, not even the root.
+func (m *Meter) CheckSeries(tags *metric.TagSet, name string) *Series {
 	mt := m.cfg.Builtin.Checks
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	part := []metric.Tag{{Key: "check", Value: name}, {Key: "group", Value: group}}
+	if _, named := tags.Get("check"); !named {
+		return m.resolve(mt, tags)
+	}
+	part := []metric.Tag{{Key: "check", Value: name}}
+	group, grouped := tags.Get("group")
+	if grouped {
+		part = append(part, metric.Tag{Key: "group", Value: group})
+	}
 	s := &Series{m: mt, tags: tags, sinks: slices.Clone(m.resolve(mt, tags).sinks)}
 	n := len(m.defs)
 	s.sinks = append(s.sinks, m.sink(metric.CheckPart, mt, part))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -244,7 +245,9 @@ func (s *Scheduler) prepare() error {
 
 // measure makes the meter, with a place for every part of a metric that a threshold names.
 func (s *Scheduler) measure() error {
-	if !s.cfg.NoThresholds {
+	if s.cfg.NoThresholds {
+		s.doubtThresholds()
+	} else {
 		set, err := threshold.ParseSet(s.ready.Options.Thresholds)
 		if err == nil {
 			set, err = set.Resolve(s.test.Registry.Get)
@@ -266,6 +269,15 @@ func (s *Scheduler) measure() error {
 	t.Counts = s.Load
 	t.OptionsJSON = sync.OnceValue(opts.ScriptJSON)
 	return nil
+}
+
+// doubtThresholds warns of unread thresholds on metrics that are not there.
+func (s *Scheduler) doubtThresholds() {
+	for _, key := range slices.Sorted(maps.Keys(s.ready.Options.Thresholds)) {
+		if sel, err := threshold.ParseKey(key); err == nil && s.test.Registry.Get(sel.Metric) == nil {
+			s.cfg.Log.Warn(fmt.Sprintf("Invalid metric '%s' in threshold definitions", key), "error", fmt.Sprintf("metric '%s' does not exist in the script", sel.Metric))
+		}
+	}
 }
 
 // part is how much of the limits for the whole test falls to this runner: as much as of its VUs, so that none of a limit is

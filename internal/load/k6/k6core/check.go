@@ -186,8 +186,7 @@ func (m *module) newSeries(tags *metric.TagSet, name string) *meter.Series {
 	if vu.Test.SystemTags.Check {
 		named = tags.With("check", name)
 	}
-	group, _ := tags.Get("group")
-	s := vu.Test.Meter.CheckSeries(named, group, name)
+	s := vu.Test.Meter.CheckSeries(named, name)
 	vu.Test.Meter.KeepCheck(tags, name, s)
 	return s
 }
