@@ -52,7 +52,7 @@ func (n *Node) makeServices() {
 	})
 	n.sender = beat.NewSender(beat.SenderConfig{
 		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
-		Failed:  func(voter string, err error) { n.log.Debug("beat to " + voter + ": " + err.Error()) },
+		Failed:  n.unheard,
 		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read,
 		Voters: func() ([]beat.Voter, string) {
 			v := n.picture.view()
