@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/client"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
@@ -53,6 +54,7 @@ func (n *Node) handler() http.Handler {
 	nodes := []trust.Role{trust.Node}
 
 	mux.Handle("POST "+joinPath, allow(n.byLeader(courier.Handler(n.admit)), trust.Join))
+	mux.Handle("GET "+whoPath, allow(courier.Handler(n.who), nodes...))
 	mux.Handle("POST "+renewPath, courier.Handler(n.signRenewal)) // the renewal itself proves who asks
 	mux.Handle("GET "+authorityPath, allow(courier.Handler(n.handAuthority), nodes...))
 	mux.Handle("GET "+client.ViewPath, allow(n.viewHandler(), looks...))
@@ -65,6 +67,8 @@ func (n *Node) handler() http.Handler {
 	mux.Handle(order.Path, allow(n.worker, nodes...))
 	mux.Handle("GET "+courier.BlobPath, allow(n.depot, nodes...))
 	mux.Handle("PUT "+courier.BlobPath, allow(n.depot, orders...))
+	mux.Handle("POST "+board.Path, allow(n.byLeader(n.boards), nodes...))
+	mux.Handle("POST "+board.CopyPath, allow(n.boards, nodes...))
 	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
 	runs := n.runsHandler()
 	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {

@@ -71,6 +71,11 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	} else if err := c.give(ctx); err != nil {
 		return conductor.Outcome{}, err
 	}
+	for _, p := range c.record().Parts {
+		if !p.Lost.IsZero() { // under a former leader
+			c.tellLost(p)
+		}
+	}
 	parts := c.parts()
 	if len(parts) == 0 {
 		return conductor.Outcome{}, errors.New("every node that had a part of the run is gone")

@@ -211,7 +211,7 @@ func TestWhyARunnerEndedIsTold(t *testing.T) {
 	} {
 		r, _ := start(t, run.Job{}, func(c *runner.Config) { c.Command = []string{"sh", "-c", tt.script} })
 		_, err := r.Init(t.Context())
-		if !errors.Is(err, pipe.ErrLost) || !strings.Contains(err.Error(), tt.want) {
+		if !errors.Is(err, run.ErrLost) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.script, err)
 		}
 		if err := r.Err(); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -261,7 +261,7 @@ func TestCancellingEndsTheProcess(t *testing.T) {
 	if err := r.Err(); err != nil {
 		t.Error(err)
 	}
-	if _, err := r.Setup(t.Context()); !errors.Is(err, pipe.ErrLost) {
+	if _, err := r.Setup(t.Context()); !errors.Is(err, run.ErrLost) {
 		t.Error(err)
 	}
 }

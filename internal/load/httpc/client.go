@@ -216,7 +216,7 @@ func (c *Client) release(cn *conn, keep bool, now time.Time) bool {
 		return false
 	}
 	cn.busy = false
-	cn.idleSince = now
+	cn.idleSince = c.s.moment(now)
 	if len(c.conns) == 1 {
 		c.mu.Unlock()
 		return true

@@ -37,7 +37,7 @@ func (x *exchange) send() bool {
 		t.Blocked = t.now()
 	}
 	cn.w.yield = cn.peer.TLS == nil
-	if cn.peer.TLS == nil && cn.w.canAwait(cn.s) {
+	if cn.peer.TLS == nil && cn.w.canAwait() {
 		x.wrote, x.failed = cn.w.send(x.msg)
 	} else {
 		x.wrote, x.failed = cn.rw.Write(x.msg)
@@ -54,7 +54,7 @@ func (x *exchange) send() bool {
 
 // await reads the first bytes of the answer. Where that is possible, the buffer is of use to others meanwhile.
 func (x *exchange) await() {
-	if x.cn.peer.TLS != nil || x.writing != nil || !x.cn.w.canAwait(x.cn.s) {
+	if x.cn.peer.TLS != nil || x.writing != nil || !x.cn.w.canAwait() {
 		if x.b == nil {
 			x.b = x.cn.s.take()
 		}

@@ -10,7 +10,7 @@ import (
 
 // quiet looks at the socket without waiting and without taking anything from it.
 func (cn *conn) quiet() bool {
-	if !cn.w.canAwait(cn.s) {
+	if !cn.w.canAwait() {
 		return true
 	}
 	n, errno := socketPeek(cn.w.awaiter.fd)

@@ -25,8 +25,8 @@ type Config struct {
 	Until func() time.Time
 	// Beats is a way to the runner for beats alone, which it can look at without reading the stream; see Leased. nil: the stream.
 	Beats io.Writer
-	// Patience is how long the runner may be silent before the stream is given up; 0: ten times Lease. A runner that is
-	// frozen makes no load, and a busy one may be slow to speak.
+	// Patience is how long the runner may be silent before the stream is given up; 0: forty times Lease. A runner that is
+	// frozen makes no load, and one whose scripts take every processor of a busy host may be slow to speak.
 	Patience time.Duration
 	// Log is told of every record. It must return at once: nothing is read meanwhile.
 	Log func(Record)
@@ -39,10 +39,8 @@ type Config struct {
 	Ended func() error
 }
 
-// ErrLost is in the error of every call that was under way when the stream ended, or came after it.
-var ErrLost = errors.New("the runner is gone")
-
-// Client is the node's end: a run.Runner that lives in another process.
+// Client is the node's end: a run.Runner that lives in another process. Calls that were under way when the stream ended, or came after
+// it, return a run.ErrLost that says why.
 type Client struct {
 	*link
 	cfg     Config
@@ -73,7 +71,7 @@ func Dial(conn io.ReadWriteCloser, cfg Config) *Client {
 		cfg.Lease = DefaultLease
 	}
 	if cfg.Patience <= 0 {
-		cfg.Patience = 10 * cfg.Lease
+		cfg.Patience = 40 * cfg.Lease
 	}
 	if cfg.Until == nil {
 		cfg.Until = func() time.Time { return time.Now().Add(cfg.Lease) }

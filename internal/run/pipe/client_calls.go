@@ -22,7 +22,7 @@ func (c *Client) do(ctx context.Context, m message) (message, error) {
 			why = ended
 		}
 	}
-	return out, fmt.Errorf("%w: %w", ErrLost, why)
+	return out, fmt.Errorf("%w: %w", run.ErrLost, why)
 }
 
 // Init implements run.Runner.
