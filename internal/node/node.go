@@ -18,10 +18,12 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
+	"throng/internal/grid/runner"
 	"throng/internal/grid/trust"
 	"throng/internal/grid/worker"
 )
@@ -37,11 +39,14 @@ type Node struct {
 	tokens   *trust.Ledger
 	picture  *picture
 	client   *courier.Client
+	clear    *http.Transport // gRPC to other nodes in the clear
 	depot    *courier.Depot
 	receiver *beat.Receiver
 	sender   *beat.Sender
 	worker   *worker.Worker
+	spawner  *runner.Spawner
 	desk     *desk.Desk
+	boards   *board.Boards
 	seat     *seat
 	auth     authority
 }
@@ -77,10 +82,36 @@ func Run(ctx context.Context, o Options) error {
 		return fault.New(fault.InvalidConfig, fmt.Errorf("listen at --client-urls %s: %w", o.ClientURL, err))
 	}
 	defer listener.Close()
-	if err := n.enter(ctx); err != nil {
+	err = turnAway(listener, func() error { return n.enter(ctx) })
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it was part of a grid
+		}
 		return err
 	}
 	return n.serve(ctx, listener)
+}
+
+// turnAway closes every connection that comes while f runs: who asks a node that is not part of a grid yet must not wait for it.
+func turnAway(l net.Listener, f func() error) error {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close() // nothing was said
+		}
+	})
+	err := f()
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		return errors.Join(err, errors.New("the node's address is no TCP address"))
+	}
+	stop := tcp.SetDeadline(time.Now())
+	wg.Wait()
+	return errors.Join(err, stop, tcp.SetDeadline(time.Time{}))
 }
 
 // enter makes the node part of a grid: of the one that it remembers, of the seeds', or of a new one.
@@ -127,6 +158,9 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 		return err
 	}
 	n.client = &courier.Client{HTTP: hc}
+	n.clear = hc.Transport.(*http.Transport).Clone()
+	n.clear.Protocols = new(http.Protocols)
+	n.clear.Protocols.SetUnencryptedHTTP2(true)
 	if n.depot, err = courier.NewDepot(filepath.Join(n.o.DataDir, "blobs")); err != nil {
 		return err
 	}
@@ -147,6 +181,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.tokens.Run(gctx) })
 	g.Go(func() error { return n.seat.run(gctx) })
 	g.Go(func() error { return n.sender.Run(gctx) })
+	g.Go(func() error { n.spawner.Run(gctx); return nil })
 	g.Go(func() error { return n.worker.Run(gctx) })
 	g.Go(func() error { return n.desk.Keep(gctx) })
 	g.Go(func() error { return n.register(gctx) })

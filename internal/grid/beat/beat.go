@@ -48,9 +48,11 @@ type Report struct {
 	Marked   bool           `json:"marked,omitempty"`
 	Elapsed  time.Duration  `json:"elapsed,omitempty"` // of its scenarios
 	Progress []run.Progress `json:"progress,omitempty"`
-	Seq      uint64         `json:"seq,omitempty"`  // of the newest snapshot
+	Seq      uint64         `json:"seq,omitempty"`  // of the newest snapshot, which is behind the beat or not
 	Size     int            `json:"size,omitempty"` // of the snapshot behind the beat; 0: none is sent
-	Snapshot []byte         `json:"-"`              // encoded
+	// Reserved is the newest snapshot's: every voter knows it, so that no number is used twice whoever dies.
+	Reserved map[string]int64 `json:"reserved,omitempty"`
+	Snapshot []byte           `json:"-"` // encoded
 	// Lines are those that the leader has not acknowledged, in order; First is the number of the first.
 	First int64  `json:"first,omitempty"`
 	Lines []Line `json:"lines,omitempty"`

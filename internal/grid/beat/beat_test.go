@@ -2,6 +2,7 @@ package beat
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -187,7 +188,7 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 			voters = append(voters, Voter{name, "http://" + name})
 		}
 		var mu sync.Mutex
-		safe := map[string]int{}
+		others := map[string]bool{} // by who they were, joined
 		s := NewSender(SenderConfig{
 			Self: "n", Client: &courier.Client{HTTP: &http.Client{Transport: n}}, Voters: func() ([]Voter, string) { return voters, "a" },
 			Reports: func(whole bool) []Report {
@@ -197,10 +198,10 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 				}
 				return []Report{r}
 			},
-			Safe: func([]Report, bool, bool) {
+			Heard: func(_ []Report, by Witness) {
 				mu.Lock()
 				defer mu.Unlock()
-				safe["n"]++
+				others[strings.Join(by.Others, "")] = true
 			},
 			Read: func(map[string]int64) {}, Silences: func() map[string]time.Duration { return nil },
 		})
@@ -224,13 +225,8 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 				t.Errorf("cut off from %v: holds the lease: %v", tt.cut, held)
 			}
 		}
-		for name, want := range map[string]string{"a": "x", "b": "x", "c": ""} {
-			if got := string(n.hosts[name].Parts("r")["p"].Snapshot); got != want {
-				t.Errorf("%s keeps %q, want %q", name, got, want)
-			}
-		}
-		if safe["n"] == 0 {
-			t.Error("no snapshot was ever safe")
+		if want := map[string]bool{"abc": true, "bc": true, "c": true, "ac": true}; !maps.Equal(others, want) {
+			t.Errorf("those who are there were %v, want %v", others, want)
 		}
 	})
 }
@@ -242,5 +238,27 @@ func TestTheQuickestAnswerTellsTheTimeBest(t *testing.T) {
 	c.measured(4*time.Second, 2*time.Second)
 	if offset, round := c.best(); offset != 5*time.Second || round != 2*time.Millisecond {
 		t.Errorf("%v within %v", offset, round)
+	}
+}
+
+func TestWhoIsThereKeepsSnapshots(t *testing.T) {
+	for _, tt := range []struct {
+		voters int
+		others []string // without the node itself
+		leader string
+		want   string
+	}{
+		{3, []string{"a", "b", "c"}, "a", "ab"},
+		{3, []string{"a", "c"}, "a", "ac"}, // b is away
+		{3, []string{"b", "c"}, "a", "ab"}, // a itself, or a is away
+		{3, []string{"b"}, "", "b"},
+		{5, []string{"b", "c", "d", "e"}, "a", "abc"}, // two may die at once
+		{5, []string{"a", "b", "c", "d", "e"}, "c", "ca"},
+		{5, []string{"e"}, "c", "ce"},
+		{1, []string{"a"}, "a", "a"},
+	} {
+		if got := strings.Join(keepers(tt.voters, tt.others, tt.leader), ""); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
+		}
 	}
 }

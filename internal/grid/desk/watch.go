@@ -45,14 +45,7 @@ func (c *chair) watch(ctx context.Context) {
 
 // lost has the calls of every part end whose runner is no more.
 func (c *chair) lost(heard map[string]beat.Heard) {
-	v := c.cfg.View()
-	var voters, nodes []string
-	for _, n := range v.Nodes {
-		nodes = append(nodes, n.Name)
-		if n.Role == cluster.Voter {
-			voters = append(voters, n.Name)
-		}
-	}
+	voters, nodes := c.electorate()
 	told := c.cfg.Receiver.Told(voters, nodes)
 	for _, p := range c.record().Parts {
 		if !p.Lost.IsZero() {
@@ -93,9 +86,19 @@ func (c *chair) remoteOf(id string) *order.Remote {
 	return c.remotes[id]
 }
 
+// tellLost tells whoever keeps what scripts share that a part's runner is no more.
+func (c *chair) tellLost(p cluster.Part) {
+	if c.cfg.Lost != nil {
+		c.cfg.Lost(c.id, p.ID, p.Life)
+	}
+}
+
 // replace is the conductor's Replace.
 func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
 	heard := c.cfg.Receiver.Parts(c.id)[lost.ID]
+	if r := c.remoteOf(lost.ID); r != nil && r.Lost() != nil {
+		why = r.Lost() // without the words of the call that it ended
+	}
 	var added []string
 	err := c.change(ctx, func(r *cluster.Run) error {
 		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
@@ -104,15 +107,19 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		p := &r.Parts[i]
 		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded
-		p.Used = lost.Snapshot().Reserved
+		if heard.Reserved != nil { // else what it was given counts
+			p.Used = heard.Reserved
+		}
+		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
+		c.tellLost(*p)
 		first := len(r.Parts)
 		d, err := c.takeOver(r, *p)
 		for _, n := range r.Parts[first:] {
 			added = append(added, n.ID)
 		}
-		if !heard.At.IsZero() && !p.Exact {
-			d.Unreported = time.Since(heard.At).Round(100 * time.Millisecond)
-			d.At = heard.At.UTC()
+		if !heard.Measured.IsZero() && !p.Exact {
+			d.Unreported = time.Since(heard.Measured).Round(100 * time.Millisecond)
+			d.At = heard.Measured.UTC()
 		}
 		r.Disturbances = append(r.Disturbances, d)
 		c.feed.warn(d.What)
@@ -145,6 +152,9 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 	fraction := tuple.Segment().Share()
 	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Share: fraction}
 	began := fmt.Sprintf("node %s, with %.1f%% of the load, was lost (%s)", lost.Node, 100*fraction, lost.Why)
+	if lost.Unknown {
+		began += ", and with it those who knew what it had done: none of that is in these numbers"
+	}
 	switch r.Asked.NodeLoss {
 	case cluster.Fail:
 		d.What = began + "; the run ends"
@@ -163,7 +173,8 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 		names[i] = n.Name
 	}
 	d.What = began + "; taken over by " + strings.Join(names, ", ")
-	return d, c.assign(r, nodes, share, lost)
+	c.assign(r, nodes, share, lost)
+	return d, nil
 }
 
 // takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else those that work.
@@ -174,6 +185,7 @@ func (c *chair) takers(r *cluster.Run, lost string) []cluster.NodeState {
 	if err != nil {
 		return nil // there is none
 	}
+	able = c.speaking(able)
 	works := map[string]bool{}
 	for _, p := range r.Parts {
 		if p.Lost.IsZero() {
@@ -192,6 +204,21 @@ func (c *chair) takers(r *cluster.Run, lost string) []cluster.NodeState {
 		return able
 	}
 	return some
+}
+
+// speaking leaves out nodes of which nothing has been heard for more than a beat, unless no other is left: they may have died with the
+// lost one.
+func (c *chair) speaking(nodes []cluster.NodeState) []cluster.NodeState {
+	names := make([]string, len(nodes))
+	for i, n := range nodes {
+		names[i] = n.Name
+	}
+	silences := c.cfg.Receiver.Silences(names)
+	speaking := slices.DeleteFunc(slices.Clone(nodes), func(n cluster.NodeState) bool { return silences[n.Name] > 2*fence.Every })
+	if len(speaking) == 0 {
+		return nodes
+	}
+	return speaking
 }
 
 // whole notes when the parts that take over from a lost one have begun: then the load is whole again.

@@ -68,6 +68,14 @@ type lost struct{ why error }
 func (l *lost) Error() string   { return l.why.Error() }
 func (l *lost) Unwrap() []error { return []error{run.ErrLost, l.why} }
 
+// Lost is the reason that Lose was given; nil before.
+func (r *Remote) Lost() error {
+	if l, ok := r.reason().(*lost); ok {
+		return l.why
+	}
+	return nil
+}
+
 func (r *Remote) reason() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,7 +13,6 @@ import (
 	"throng/internal/grid/fence"
 	"throng/internal/grid/order"
 	"throng/internal/run"
-	"throng/internal/run/pipe"
 )
 
 // Runner is a runner in a process of its own.
@@ -173,8 +172,8 @@ func (p *part) watch(r Runner) {
 // orDeath returns err, or why the runner's process died if that is what came of it.
 func (p *part) orDeath(err error) error {
 	phase, why, r := p.state()
-	if errors.Is(err, pipe.ErrLost) {
-		return fmt.Errorf("%w: %w", run.ErrLost, err)
+	if errors.Is(err, run.ErrLost) {
+		return err
 	}
 	select {
 	case <-r.Done():
@@ -301,8 +300,9 @@ func (p *part) report(whole bool) beat.Report {
 		return rep
 	}
 	rep.Marked, rep.Elapsed, rep.Progress = r.MarkedAsFailed(), p.elapsed(), r.Progress()
-	if whole {
-		rep.Seq, rep.Snapshot = p.snapshot.latest(r)
+	rep.Seq, rep.Snapshot, rep.Reserved = p.snapshot.latest(r)
+	if !whole {
+		rep.Snapshot = nil
 	}
 	rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
 	return rep

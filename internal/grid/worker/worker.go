@@ -208,7 +208,7 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 			if err := p.yield(ctx, patience); err != nil {
 				return order.Reply{}, err
 			}
-			_, data := p.snapshot.latest(r)
+			_, data, _ := p.snapshot.latest(r)
 			return order.Reply{Data: data}, nil
 		})
 	case order.Stop:
@@ -252,21 +252,22 @@ func (w *Worker) Reports(whole bool) []beat.Report {
 	return out
 }
 
-// Safe notes that a voter holds the snapshots of these reports; see beat.SenderConfig.
-func (w *Worker) Safe(reports []beat.Report, second, leader bool) {
+// Heard notes that a voter has these reports; see beat.SenderConfig.
+func (w *Worker) Heard(reports []beat.Report, by beat.Witness) {
 	for _, rep := range reports {
 		p := w.find(rep.Run, rep.Part)
 		if p == nil {
 			continue
 		}
-		if leader {
+		if by.Leader && len(rep.Snapshot) > 0 {
 			p.snapshot.told.reach(rep.Seq)
 		}
-		if !second || !p.snapshot.safe.reach(rep.Seq) {
+		seq := p.snapshot.heard(rep.Seq, by)
+		if !p.snapshot.safe.reach(seq) {
 			continue
 		}
 		if _, _, r := p.state(); r != nil {
-			r.Acknowledge(rep.Seq)
+			r.Acknowledge(seq)
 		}
 	}
 }
