@@ -357,7 +357,7 @@ func (f *fleet) worker(ctx context.Context, o Options) error {
 	})
 	n.tokens = trust.NewLedger(n.store)
 	n.makeServices()
-	n.picture.silence = n.receiver.Silences
+	n.picture.silent = n.receiver.Silent
 	server := n.server()
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = n.listen(server, listener) })
