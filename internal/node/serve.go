@@ -102,8 +102,7 @@ func allow(next http.Handler, roles ...trust.Role) http.Handler {
 }
 
 func (n *Node) addressOf(node string) string {
-	o, _ := n.picture.view().Find(node)
-	return o.ClientURL
+	return n.picture.address(node)
 }
 
 // passed marks a request that another node has passed on: it is not passed on again.

@@ -69,8 +69,9 @@ type Beat struct {
 	Sent    time.Time     `json:"sent"`
 	Offset  time.Duration `json:"offset"`
 	Reports []Report      `json:"reports,omitempty"`
-	// Silences are a voter's: for how long it has not heard whom.
-	Silences map[string]time.Duration `json:"silences,omitempty"`
+	// Silences are a voter's: for how long it has not heard whom, of those whose silence counts (fence.Silence). Of whom else nothing
+	// is said; nil: the node does not vote.
+	Silences map[string]time.Duration `json:"silences"`
 }
 
 // Ack is a voter's answer.

@@ -73,7 +73,7 @@ func (c *chair) loss(p cluster.Part, h beat.Heard, voters []string, told map[str
 	case h.Phase == beat.Yielded:
 		return errLeaves
 	case fence.Gone(p.Node, voters, told):
-		return fmt.Errorf("no voter has heard it for %v", (fence.Lease + fence.Margin).Round(100*time.Millisecond))
+		return fmt.Errorf("no voter has heard it for %v", fence.Silence.Round(100*time.Millisecond))
 	}
 	return nil
 }
@@ -213,8 +213,8 @@ func (c *chair) speaking(nodes []cluster.NodeState) []cluster.NodeState {
 	for i, n := range nodes {
 		names[i] = n.Name
 	}
-	silences := c.cfg.Receiver.Silences(names)
-	speaking := slices.DeleteFunc(slices.Clone(nodes), func(n cluster.NodeState) bool { return silences[n.Name] > 2*fence.Every })
+	silent := c.cfg.Receiver.Silent(names, 2*fence.Every)
+	speaking := slices.DeleteFunc(slices.Clone(nodes), func(n cluster.NodeState) bool { return silent[n.Name] > 0 })
 	if len(speaking) == 0 {
 		return nodes
 	}
