@@ -22,6 +22,15 @@ const (
 	Release  = "release" // the run is over: the runner may go
 )
 
+// Known reports whether there is an order of that name.
+func Known(name string) bool {
+	switch name {
+	case Prepare, Setup, Run, Teardown, Summary, Yield, Stop, Release:
+		return true
+	}
+	return false
+}
+
 // Job is what a part is made from.
 type Job struct {
 	Bundle string   `json:"bundle"` // digest
