@@ -72,7 +72,7 @@ func TestFleetVoter(t *testing.T) {
 // TestWhatTheLeaderOfAFleetCosts starts voters in processes of their own and very many workers in this one. The workers are nodes
 // in all but their runners, which only tell numbers: a snapshot a second with 50 series. It prints what the voters' processes take.
 //
-//	go test ./internal/node -run TestWhatTheLeader -fleet 1000 -v
+//	go test ./internal/node -run TestWhatTheLeaderOfAFleetCosts -fleet 1000 -v
 func TestWhatTheLeaderOfAFleetCosts(t *testing.T) {
 	if *fleetSize == 0 {
 		t.Skip("wants the machine for itself: -fleet 1000")
