@@ -82,6 +82,8 @@ type Ack struct {
 	Voters []string  `json:"voters"`
 	// Lines are, by run and part, the numbers of the lines that are wanted next; only the leader's count.
 	Lines map[string]int64 `json:"lines,omitempty"`
+	// Held are, by run and part, the numbers of the snapshots that the voter keeps: they need not be sent again.
+	Held map[string]uint64 `json:"held,omitempty"`
 }
 
 // maxBeat bounds a beat, in bytes: a thousand parts of fifty series stay far below.

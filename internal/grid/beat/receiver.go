@@ -129,6 +129,12 @@ func (r *Receiver) report(b *Beat, in *Report, now time.Time, leading bool, ack 
 	} else {
 		h.Measured = now
 	}
+	if len(h.Snapshot) > 0 {
+		if ack.Held == nil {
+			ack.Held = map[string]uint64{}
+		}
+		ack.Held[Key(in.Run, in.Part)] = h.Seq
+	}
 	h.Lines = nil
 	if !leading {
 		return

@@ -267,8 +267,8 @@ func (w *Worker) Heard(reports []beat.Report, by beat.Witness) {
 		if p == nil {
 			continue
 		}
-		if by.Leader && len(rep.Snapshot) > 0 {
-			p.snapshot.told.reach(rep.Seq)
+		if by.Leader {
+			p.snapshot.told.reach(by.Held[beat.Key(rep.Run, rep.Part)])
 		}
 		seq := p.snapshot.heard(rep.Seq, by)
 		if !p.snapshot.safe.reach(seq) {
