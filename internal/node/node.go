@@ -169,7 +169,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	n.picture = newPicture(n.name(), n.memory.Cluster, n.log)
 	n.tokens = trust.NewLedger(n.store)
 	n.makeServices()
-	n.picture.silence = n.receiver.Silences
+	n.picture.silent = n.receiver.Silent
 
 	// What serves must outlive what works: the last snapshots and the leadership are given away through it.
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))

@@ -72,6 +72,7 @@ func (n *Node) handler() http.Handler {
 	mux.Handle("POST "+board.CopyPath, allow(n.boards, nodes...))
 	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
 	runs := n.runsHandler()
+	mux.Handle("POST "+order.LinesPath, allow(n.byLeader(runs), nodes...))
 	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {
 		mux.Handle("GET "+path, allow(runs, looks...))
 		mux.Handle("POST "+path, allow(runs, orders...))
@@ -102,8 +103,7 @@ func allow(next http.Handler, roles ...trust.Role) http.Handler {
 }
 
 func (n *Node) addressOf(node string) string {
-	o, _ := n.picture.view().Find(node)
-	return o.ClientURL
+	return n.picture.address(node)
 }
 
 // passed marks a request that another node has passed on: it is not passed on again.

@@ -71,6 +71,7 @@ type host struct {
 	cut    bool
 	labels map[string]string
 	drain  bool
+	disk   string
 
 	receiver *beat.Receiver
 	sender   *beat.Sender
@@ -113,7 +114,10 @@ func (l *lab) start(name string) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	h.stop = stop
 	client := &courier.Client{HTTP: &http.Client{Transport: &wire{h}}}
-	depot, err := courier.NewDepot(l.t.TempDir())
+	if h.disk == "" {
+		h.disk = l.t.TempDir()
+	}
+	depot, err := courier.NewDepot(h.disk)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -158,7 +162,7 @@ func (l *lab) start(name string) {
 			if !votes {
 				return nil
 			}
-			return h.receiver.Silences(l.names())
+			return h.receiver.Silent(l.names(), fence.Silence)
 		},
 	})
 	h.desk = desk.New(desk.Config{
@@ -198,7 +202,7 @@ func (l *lab) view(self string) cluster.View {
 	names := l.names()
 	silences := map[string]time.Duration{}
 	if r := l.hosts[self].receiver; r != nil {
-		silences = r.Silences(names)
+		silences = r.Silent(names, fence.Silence)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -211,7 +215,7 @@ func (l *lab) view(self string) cluster.View {
 		}
 		v.Nodes = append(v.Nodes, cluster.NodeState{
 			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain}, Role: role,
-			Alive: silences[n] < fence.Lease+fence.Margin,
+			Alive: silences[n] == 0,
 		})
 	}
 	return v
@@ -317,10 +321,14 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	for {
 		select {
 		case code := <-rec.status:
-			if _, silent, _ := state(); silent {
+			switch _, silent, dead := state(); {
+			case silent:
 				pr.Close()
 				<-req.Context().Done()
 				return nil, req.Context().Err()
+			case dead:
+				pr.Close()
+				return nil, errors.New("connection reset")
 			}
 			return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Header: rec.header, Body: pr, Request: req}, nil
 		case <-req.Context().Done():
