@@ -25,6 +25,7 @@ import (
 
 	"throng/internal/grid/client"
 	"throng/internal/grid/cluster"
+	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
 	"throng/internal/grid/trust"
@@ -41,6 +42,7 @@ var (
 	fleetVoters  = flag.Int("fleet.voters", 3, "how many nodes vote, each in a process of its own")
 	fleetBin     = flag.String("fleet.bin", "", "the throng that the voters are; empty: this test")
 	fleetSeconds = flag.Int("fleet.seconds", 30, "for how long is measured")
+	fleetFull    = flag.Bool("fleet.full", false, "have the workers watch the store, as nodes do; a thousand in one process are too many")
 	fleetVoter   = flag.String("fleet.voter", "", "be a voter: name, data directory, address, address for members, seed, token file")
 )
 
@@ -70,7 +72,7 @@ func TestFleetVoter(t *testing.T) {
 // TestWhatTheLeaderOfAFleetCosts starts voters in processes of their own and very many workers in this one. The workers are nodes
 // in all but their runners, which only tell numbers: a snapshot a second with 50 series. It prints what the voters' processes take.
 //
-//	go test ./internal/node -run TestWhatTheLeader -fleet 1000 -v
+//	go test ./internal/node -run TestWhatTheLeaderOfAFleetCosts -fleet 1000 -v
 func TestWhatTheLeaderOfAFleetCosts(t *testing.T) {
 	if *fleetSize == 0 {
 		t.Skip("wants the machine for itself: -fleet 1000")
@@ -193,7 +195,7 @@ func (f *fleet) voter(i int) {
 func (f *fleet) until(what string, most time.Duration, ok func(cluster.View) bool) {
 	f.t.Helper()
 	for end := time.Now().Add(most); ; pause(200 * time.Millisecond) {
-		v, err := f.grid.Learn(f.t.Context())
+		v, err := f.view(f.t.Context())
 		if err == nil && ok(v) {
 			return
 		}
@@ -201,6 +203,12 @@ func (f *fleet) until(what string, most time.Duration, ok func(cluster.View) boo
 			f.t.Fatalf("%s: not within %v: %v", what, most, err)
 		}
 	}
+}
+
+// view asks the first voter, and it alone: workers that do not watch the store have no view.
+func (f *fleet) view(ctx context.Context) (v cluster.View, err error) {
+	err = f.grid.JSON(ctx, http.MethodGet, client.ViewPath, nil, &v)
+	return v, err
 }
 
 // usage is what a process has taken.
@@ -296,11 +304,69 @@ func (f *fleet) workers(n int) {
 				pause(50 * time.Millisecond)
 				<-gate
 			}()
-			if err := Run(ctx, o); err != nil && ctx.Err() == nil {
+			be := f.worker
+			if *fleetFull {
+				be = Run
+			}
+			if err := be(ctx, o); err != nil && ctx.Err() == nil {
 				f.t.Errorf("%s: %v", name, err)
 			}
 		})
 	}
+}
+
+// worker runs a node that knows of the grid what it is told once: it joins, sends beats, takes orders, and does not watch the store.
+func (f *fleet) worker(ctx context.Context, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+		return err
+	}
+	n := &Node{o: o, log: o.Log, life: o.Hostname, store: etcdstore.New()}
+	listener, err := net.Listen("tcp", strings.TrimPrefix(o.ClientURL, "https://"))
+	if err != nil {
+		return err
+	}
+	if err := n.enter(ctx); err != nil {
+		return err
+	}
+	hc, err := n.http()
+	if err != nil {
+		return err
+	}
+	n.client = &courier.Client{HTTP: hc}
+	if n.depot, err = courier.NewDepot(filepath.Join(o.DataDir, "blobs")); err != nil {
+		return err
+	}
+	n.picture = newPicture(n.name(), n.memory.Cluster, n.log)
+	v, err := f.view(ctx)
+	if err != nil {
+		return err
+	}
+	n.picture.change(func() {
+		n.picture.leader = v.Leader
+		for _, o := range v.Nodes {
+			if o.Role == cluster.Voter || o.Name == n.name() {
+				n.picture.nodes[o.Name] = o.Node
+			}
+			if o.Role == cluster.Voter {
+				n.picture.seats[o.Name] = cluster.Seat{Role: cluster.Voter, Identity: o.Identity}
+			}
+		}
+	})
+	n.tokens = trust.NewLedger(n.store)
+	n.makeServices()
+	n.picture.silent = n.receiver.Silent
+	server := n.server()
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = n.listen(server, listener) })
+	wg.Go(func() { _ = n.sender.Run(ctx) })
+	wg.Go(func() { _ = n.worker.Run(ctx) })
+	<-ctx.Done()
+	_ = server.Close()
+	wg.Wait()
+	return nil
 }
 
 func (f *fleet) version() string {
@@ -332,7 +398,7 @@ func (f *fleet) run(d time.Duration) {
 	lastTick := atomic.Int64{}
 	var following sync.WaitGroup
 	following.Go(func() {
-		_ = f.grid.Follow(ctx, rec.ID, func(e desk.Event) {
+		_ = f.grid.Follow(ctx, rec.ID, false, func(e desk.Event) {
 			switch {
 			case e.Tick != nil:
 				lastTick.Store(int64(len(e.Tick.Snapshot)))

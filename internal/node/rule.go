@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -58,6 +59,10 @@ func (n *Node) claim(ctx context.Context, term uint64) (fence int64, err error) 
 	if err != nil {
 		return 0, err
 	}
+	// The store has answered, so it has a leader; who that is, and since when, a member knows a little earlier than the term.
+	if now, ok := n.leads(); !ok || now != term {
+		return 0, fmt.Errorf("%w: term %d is over", cluster.ErrDeposed, term)
+	}
 	b, err := cluster.Encode(cluster.Leader{Name: n.name(), Term: term})
 	if err != nil {
 		return 0, err
@@ -101,7 +106,7 @@ func (n *Node) reign(ctx context.Context, term uint64, fence int64) {
 func (n *Node) chooseVoters(ctx context.Context, keeper nominate.Keeper, fence int64) {
 	loop := nominate.Loop{
 		Self: n.name(), Store: cluster.Fenced(n.store, fence), Keeper: keeper, Log: n.log,
-		Silent: func(node string) time.Duration { return n.receiver.Silences([]string{node})[node] },
+		Silent: func(node string) time.Duration { return n.receiver.Silence(node) },
 	}
 	if err := loop.Run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, cluster.ErrDeposed) {
 		n.log.Error("the voters are not looked after: " + err.Error())

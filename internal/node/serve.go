@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/client"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
@@ -53,7 +54,8 @@ func (n *Node) handler() http.Handler {
 	nodes := []trust.Role{trust.Node}
 
 	mux.Handle("POST "+joinPath, allow(n.byLeader(courier.Handler(n.admit)), trust.Join))
-	mux.Handle("POST "+renewPath, courier.Handler(n.signRenewal)) // the renewal itself proves who asks
+	mux.Handle("GET "+whoPath, allow(courier.Handler(n.who), nodes...))
+	mux.Handle("POST "+renewPath, fromStrangers(courier.Handler(n.signRenewal))) // the renewal itself proves who asks
 	mux.Handle("GET "+authorityPath, allow(courier.Handler(n.handAuthority), nodes...))
 	mux.Handle("GET "+client.ViewPath, allow(n.viewHandler(), looks...))
 	mux.Handle("POST "+gridPath, allow(n.byLeader(n.gridHandler()), orders...))
@@ -65,8 +67,11 @@ func (n *Node) handler() http.Handler {
 	mux.Handle(order.Path, allow(n.worker, nodes...))
 	mux.Handle("GET "+courier.BlobPath, allow(n.depot, nodes...))
 	mux.Handle("PUT "+courier.BlobPath, allow(n.depot, orders...))
+	mux.Handle("POST "+board.Path, allow(n.byLeader(n.boards), nodes...))
+	mux.Handle("POST "+board.CopyPath, allow(n.boards, nodes...))
 	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
 	runs := n.runsHandler()
+	mux.Handle("POST "+order.LinesPath, allow(n.byLeader(runs), nodes...))
 	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {
 		mux.Handle("GET "+path, allow(runs, looks...))
 		mux.Handle("POST "+path, allow(runs, orders...))
@@ -78,7 +83,7 @@ func (n *Node) handler() http.Handler {
 	if n.identity == nil {
 		return trust.LoopbackOnly(mux)
 	}
-	return trust.Authenticate(mux, n.tokens.Lookup, time.Now, refuse)
+	return trust.Authenticate(n.vouched(mux), n.tokens.Lookup, time.Now, refuse)
 }
 
 func refuse(w http.ResponseWriter, err error) {
@@ -97,8 +102,7 @@ func allow(next http.Handler, roles ...trust.Role) http.Handler {
 }
 
 func (n *Node) addressOf(node string) string {
-	o, _ := n.picture.view().Find(node)
-	return o.ClientURL
+	return n.picture.address(node)
 }
 
 // passed marks a request that another node has passed on: it is not passed on again.

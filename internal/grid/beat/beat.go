@@ -48,9 +48,11 @@ type Report struct {
 	Marked   bool           `json:"marked,omitempty"`
 	Elapsed  time.Duration  `json:"elapsed,omitempty"` // of its scenarios
 	Progress []run.Progress `json:"progress,omitempty"`
-	Seq      uint64         `json:"seq,omitempty"`  // of the newest snapshot
+	Seq      uint64         `json:"seq,omitempty"`  // of the newest snapshot, which is behind the beat or not
 	Size     int            `json:"size,omitempty"` // of the snapshot behind the beat; 0: none is sent
-	Snapshot []byte         `json:"-"`              // encoded
+	// Reserved is the newest snapshot's: every voter knows it, so that no number is used twice whoever dies.
+	Reserved map[string]int64 `json:"reserved,omitempty"`
+	Snapshot []byte           `json:"-"` // encoded
 	// Lines are those that the leader has not acknowledged, in order; First is the number of the first.
 	First int64  `json:"first,omitempty"`
 	Lines []Line `json:"lines,omitempty"`
@@ -67,8 +69,9 @@ type Beat struct {
 	Sent    time.Time     `json:"sent"`
 	Offset  time.Duration `json:"offset"`
 	Reports []Report      `json:"reports,omitempty"`
-	// Silences are a voter's: for how long it has not heard whom.
-	Silences map[string]time.Duration `json:"silences,omitempty"`
+	// Silences are a voter's: for how long it has not heard whom, of those whose silence counts (fence.Silence). Of whom else nothing
+	// is said; nil: the node does not vote.
+	Silences map[string]time.Duration `json:"silences"`
 }
 
 // Ack is a voter's answer.
@@ -79,6 +82,8 @@ type Ack struct {
 	Voters []string  `json:"voters"`
 	// Lines are, by run and part, the numbers of the lines that are wanted next; only the leader's count.
 	Lines map[string]int64 `json:"lines,omitempty"`
+	// Held are, by run and part, the numbers of the snapshots that the voter keeps: they need not be sent again.
+	Held map[string]uint64 `json:"held,omitempty"`
 }
 
 // maxBeat bounds a beat, in bytes: a thousand parts of fifty series stay far below.

@@ -2,6 +2,7 @@ package beat
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -187,7 +188,7 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 			voters = append(voters, Voter{name, "http://" + name})
 		}
 		var mu sync.Mutex
-		safe := map[string]int{}
+		others := map[string]bool{} // by who they were, joined
 		s := NewSender(SenderConfig{
 			Self: "n", Client: &courier.Client{HTTP: &http.Client{Transport: n}}, Voters: func() ([]Voter, string) { return voters, "a" },
 			Reports: func(whole bool) []Report {
@@ -197,10 +198,10 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 				}
 				return []Report{r}
 			},
-			Safe: func([]Report, bool, bool) {
+			Heard: func(_ []Report, by Witness) {
 				mu.Lock()
 				defer mu.Unlock()
-				safe["n"]++
+				others[strings.Join(by.Others, "")] = true
 			},
 			Read: func(map[string]int64) {}, Silences: func() map[string]time.Duration { return nil },
 		})
@@ -224,13 +225,69 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 				t.Errorf("cut off from %v: holds the lease: %v", tt.cut, held)
 			}
 		}
-		for name, want := range map[string]string{"a": "x", "b": "x", "c": ""} {
-			if got := string(n.hosts[name].Parts("r")["p"].Snapshot); got != want {
-				t.Errorf("%s keeps %q, want %q", name, got, want)
+		if want := map[string]bool{"abc": true, "bc": true, "c": true, "ac": true}; !maps.Equal(others, want) {
+			t.Errorf("those who are there were %v, want %v", others, want)
+		}
+	})
+}
+
+// TestASnapshotIsSentOnceToWhoKeepsIt has a runner make a snapshot a second, and a voter that starts again and has forgotten
+// everything.
+func TestASnapshotIsSentOnceToWhoKeepsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fresh := func() *Receiver { return receiver("a", nil) }
+		n := &network{hosts: map[string]*Receiver{"a": fresh()}, cut: map[string]bool{}}
+		var mu sync.Mutex
+		seq, beats, snapshots := uint64(1), 0, 0
+		s := NewSender(SenderConfig{
+			Self: "n", Client: &courier.Client{HTTP: &http.Client{Transport: n}}, Voters: func() ([]Voter, string) { return []Voter{{"a", "http://a"}}, "a" },
+			Reports: func(bool) []Report {
+				mu.Lock()
+				defer mu.Unlock()
+				return []Report{{Run: "r", Part: "p", Seq: seq, Snapshot: []byte("x")}}
+			},
+			Heard: func(reports []Report, by Witness) {
+				mu.Lock()
+				defer mu.Unlock()
+				beats++
+				if len(reports[0].Snapshot) > 0 {
+					snapshots++
+					if by.Held["r/p"] != seq {
+						t.Errorf("a holds %d, not %d", by.Held["r/p"], seq)
+					}
+				}
+			},
+			Read: func(map[string]int64) {}, Silences: func() map[string]time.Duration { return nil },
+		})
+		go func() { _ = s.Run(t.Context()) }()
+		count := func(d time.Duration) (int, int) {
+			mu.Lock()
+			b, n := beats, snapshots
+			mu.Unlock()
+			time.Sleep(d)
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return beats - b, snapshots - n
+		}
+		count(time.Second)
+		if b, n := count(10 * time.Second); b < 9 || n != 0 {
+			t.Errorf("nothing was new, and %d beats carried %d snapshots", b, n)
+		}
+		for range 3 {
+			mu.Lock()
+			seq++
+			mu.Unlock()
+			s.Nudge()
+			if b, n := count(time.Second); b != 1 || n != 1 {
+				t.Errorf("one thing was new: %d beats, %d snapshots", b, n)
 			}
 		}
-		if safe["n"] == 0 {
-			t.Error("no snapshot was ever safe")
+		n.mu.Lock()
+		n.hosts["a"] = fresh()
+		n.mu.Unlock()
+		if _, n := count(3 * time.Second); n != 1 {
+			t.Errorf("who had forgotten everything was sent %d snapshots", n)
 		}
 	})
 }
@@ -242,5 +299,27 @@ func TestTheQuickestAnswerTellsTheTimeBest(t *testing.T) {
 	c.measured(4*time.Second, 2*time.Second)
 	if offset, round := c.best(); offset != 5*time.Second || round != 2*time.Millisecond {
 		t.Errorf("%v within %v", offset, round)
+	}
+}
+
+func TestWhoIsThereKeepsSnapshots(t *testing.T) {
+	for _, tt := range []struct {
+		voters int
+		others []string // without the node itself
+		leader string
+		want   string
+	}{
+		{3, []string{"a", "b", "c"}, "a", "ab"},
+		{3, []string{"a", "c"}, "a", "ac"}, // b is away
+		{3, []string{"b", "c"}, "a", "ab"}, // a itself, or a is away
+		{3, []string{"b"}, "", "b"},
+		{5, []string{"b", "c", "d", "e"}, "a", "abc"}, // two may die at once
+		{5, []string{"a", "b", "c", "d", "e"}, "c", "ca"},
+		{5, []string{"e"}, "c", "ce"},
+		{1, []string{"a"}, "a", "a"},
+	} {
+		if got := strings.Join(keepers(tt.voters, tt.others, tt.leader), ""); got != tt.want {
+			t.Errorf("%+v: %s", tt, got)
+		}
 	}
 }

@@ -1,11 +1,11 @@
 package beat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -53,6 +53,9 @@ type Heard struct {
 	Node string
 	Life string
 	At   time.Time
+	Beat uint64 // number of the beat that told it
+	// Measured is when the snapshot arrived.
+	Measured time.Time
 	Report
 	lines   int64 // number of the line wanted next
 	leftOut int64
@@ -119,10 +122,18 @@ func (r *Receiver) report(b *Beat, in *Report, now time.Time, leading bool, ack 
 		h = &Heard{}
 		parts[in.Part] = h
 	}
-	snapshot, seq := h.Snapshot, h.Seq
-	h.Node, h.Life, h.At, h.Report = b.Node, b.Life, now, *in
+	snapshot, seq, measured := h.Snapshot, h.Seq, h.Measured
+	h.Node, h.Life, h.At, h.Beat, h.Report = b.Node, b.Life, now, b.Seq, *in
 	if len(in.Snapshot) == 0 || in.Seq < seq { // only the newest snapshot is kept, whichever beat brought it
-		h.Snapshot, h.Seq = snapshot, seq
+		h.Snapshot, h.Seq, h.Measured = snapshot, seq, measured
+	} else {
+		h.Measured = now
+	}
+	if len(h.Snapshot) > 0 {
+		if ack.Held == nil {
+			ack.Held = map[string]uint64{}
+		}
+		ack.Held[Key(in.Run, in.Part)] = h.Seq
 	}
 	h.Lines = nil
 	if !leading {
@@ -171,13 +182,20 @@ func (r *Receiver) Take(run string, parts map[string]Heard) {
 		r.parts[run] = mine
 	}
 	for id, h := range parts {
-		if have := mine[id]; have == nil || have.Seq < h.Seq {
-			if have != nil && have.At.After(h.At) { // a newer report, an older snapshot
-				have.Seq, have.Size, have.Snapshot = h.Seq, h.Size, h.Snapshot
-				continue
-			}
+		have := mine[id]
+		if have == nil {
 			mine[id] = &h
+			continue
 		}
+		newest := *have
+		if have.Seq < h.Seq {
+			newest = h
+		}
+		if have.Beat < h.Beat {
+			h.lines, h.leftOut = have.lines, have.leftOut
+			*have = h
+		}
+		have.Seq, have.Size, have.Snapshot, have.Measured = newest.Seq, newest.Size, newest.Snapshot, newest.Measured
 	}
 }
 
@@ -188,22 +206,30 @@ func (r *Receiver) Forget(run string) {
 	delete(r.parts, run)
 }
 
-// Silences returns for how long this voter has not heard each of nodes.
-func (r *Receiver) Silences(nodes []string) map[string]time.Duration {
+// Silent returns those of nodes that this voter has not heard for longer than that, and for how long.
+func (r *Receiver) Silent(nodes []string, longer time.Duration) map[string]time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.witness.Silences(nodes, time.Now())
+	return r.witness.Silent(nodes, longer, time.Now())
 }
 
-// Told returns what each voter last said of its silences, not older than a beat and a half, this one's own included.
+// Silence is for how long this voter has not heard a node.
+func (r *Receiver) Silence(node string) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.witness.Silence(node, time.Now())
+}
+
+// Told returns what each voter last said of its silences, not older than a beat and a half, this one's own included. It must not
+// be changed.
 func (r *Receiver) Told(voters, nodes []string) map[string]map[string]time.Duration {
-	own := r.Silences(nodes)
+	own := r.Silent(nodes, fence.Silence)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := map[string]map[string]time.Duration{}
 	for _, v := range voters {
 		if p := r.nodes[v]; p != nil && time.Since(p.told) < fence.Every*3/2 {
-			out[v] = maps.Clone(p.silences)
+			out[v] = p.silences
 		}
 	}
 	out[r.cfg.Self] = own
@@ -231,16 +257,56 @@ type told struct {
 	Snapshot []byte `json:"snapshot"`
 }
 
-// HeardHandler answers for HeardPath.
+// HeardHandler answers for HeardPath: GET asks, PUT tells.
 func (r *Receiver) HeardHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		out := map[string]told{}
-		for id, h := range r.Parts(strings.TrimPrefix(req.URL.Path, HeardPath)) {
-			out[id] = told{h, h.Snapshot}
+		run := strings.TrimPrefix(req.URL.Path, HeardPath)
+		if req.Method == http.MethodPut {
+			parts, err := readTold(req.Body)
+			if err != nil {
+				courier.WriteError(w, &courier.Status{Code: http.StatusBadRequest, Err: err})
+				return
+			}
+			r.Take(run, parts)
+			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(out) // who has gone need not be told
+		_ = json.NewEncoder(w).Encode(tell(r.Parts(run))) // who has gone need not be told
 	})
+}
+
+func tell(parts map[string]Heard) map[string]told {
+	out := make(map[string]told, len(parts))
+	for id, h := range parts {
+		out[id] = told{h, h.Snapshot}
+	}
+	return out
+}
+
+func readTold(from io.Reader) (map[string]Heard, error) {
+	var in map[string]told
+	if err := json.NewDecoder(io.LimitReader(from, 4*maxBeat)).Decode(&in); err != nil {
+		return nil, err
+	}
+	out := make(map[string]Heard, len(in))
+	for id, t := range in {
+		t.Heard.Snapshot = t.Snapshot
+		out[id] = t.Heard
+	}
+	return out, nil
+}
+
+// Tell tells the voter at base what was heard of a run.
+func Tell(ctx context.Context, c *courier.Client, base, run string, parts map[string]Heard) error {
+	body, err := json.Marshal(tell(parts))
+	if err != nil {
+		return err
+	}
+	res, err := c.Do(ctx, http.MethodPut, base, HeardPath+run, "application/json", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
 
 // Ask returns what the voter at base has heard of a run.
@@ -250,16 +316,11 @@ func Ask(ctx context.Context, c *courier.Client, base, run string) (map[string]H
 		return nil, err
 	}
 	defer res.Body.Close()
-	var in map[string]told
-	if err := json.NewDecoder(io.LimitReader(res.Body, 4*maxBeat)).Decode(&in); err != nil {
+	parts, err := readTold(res.Body)
+	if err != nil {
 		return nil, fmt.Errorf("read what %s has heard: %w", base, err)
 	}
-	out := make(map[string]Heard, len(in))
-	for id, t := range in {
-		t.Heard.Snapshot = t.Snapshot
-		out[id] = t.Heard
-	}
-	return out, nil
+	return parts, nil
 }
 
 // ForgetNode drops what is known of a node that left the grid.

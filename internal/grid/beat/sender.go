@@ -26,10 +26,9 @@ type SenderConfig struct {
 	Voters func() (voters []Voter, leader string)
 	// Reports are the parts' reports; with false, without snapshots and lines.
 	Reports func(whole bool) []Report
-	// Safe tells that a voter holds the snapshots of these reports: whether its host is a second one, as far as there is any,
-	// and whether it leads. Read tells that the leader has the lines up to a number.
-	Safe func(reports []Report, second, leader bool)
-	Read func(lines map[string]int64)
+	// Heard tells that a voter has these reports. Read tells that the leader has the lines up to a number.
+	Heard func(reports []Report, by Witness)
+	Read  func(lines map[string]int64)
 	// Silences are what this node has not heard, if it votes; else nil.
 	Silences func() map[string]time.Duration
 	// Local takes the beats to this node itself; nil where there is no Receiver.
@@ -38,6 +37,17 @@ type SenderConfig struct {
 	Every time.Duration
 	// Failed is told of beats that got no answer; nil: nobody wants to know.
 	Failed func(voter string, err error)
+}
+
+// Witness is a voter that has heard a beat.
+type Witness struct {
+	Name   string
+	Leader bool
+	// Others are the voters on other hosts that can be reached: when all of them have heard something, the death of this host does
+	// not make it unknown.
+	Others []string
+	// Held are the numbers of the snapshots that it keeps, by Key.
+	Held map[string]uint64
 }
 
 // Sender sends a node's beats and keeps its lease. It is safe for concurrent use.
@@ -49,6 +59,7 @@ type Sender struct {
 	seq    uint64
 	clock  clock
 	nudges map[string]chan struct{} // by voter
+	there  map[string]time.Time     // when each voter was last known to be there: it answered, or it is new
 	lease  chan struct{}            // closed, and made anew, when the lease may have become longer
 }
 
@@ -57,7 +68,7 @@ func NewSender(cfg SenderConfig) *Sender {
 	if cfg.Every == 0 {
 		cfg.Every = fence.Every
 	}
-	return &Sender{cfg: cfg, nudges: map[string]chan struct{}{}, lease: make(chan struct{})}
+	return &Sender{cfg: cfg, nudges: map[string]chan struct{}{}, there: map[string]time.Time{}, lease: make(chan struct{})}
 }
 
 // Nudge has the next beats sent at once.
@@ -117,6 +128,7 @@ func (s *Sender) Run(ctx context.Context) error {
 				nudge := make(chan struct{}, 1)
 				s.mu.Lock()
 				s.nudges[v.Name] = nudge
+				s.there[v.Name] = time.Now()
 				s.mu.Unlock()
 				wg.Go(func() { s.line(lctx, v, nudge) })
 			}
@@ -132,6 +144,7 @@ func (s *Sender) Run(ctx context.Context) error {
 		for name := range s.nudges {
 			if !slices.Contains(names, name) {
 				delete(s.nudges, name)
+				delete(s.there, name)
 			}
 		}
 		s.mu.Unlock()
@@ -143,23 +156,38 @@ func (s *Sender) Run(ctx context.Context) error {
 	}
 }
 
-// line sends beats to one voter.
+// patience is how much longer than Every a line waits for the nudge that its last beat had: a runner's snapshots come once in
+// Every, too, and a beat right before each of them would bring nothing.
+func (s *Sender) patience() time.Duration { return s.cfg.Every / 5 }
+
+// line sends beats to one voter: Every after the last one, or when it is nudged.
 func (s *Sender) line(ctx context.Context, v Voter, nudge <-chan struct{}) {
-	tick := time.NewTicker(s.cfg.Every)
+	wait := s.cfg.Every
+	tick := time.NewTimer(wait)
 	defer tick.Stop()
+	var held map[string]uint64 // what the voter said that it keeps
 	for {
-		s.send(ctx, v)
+		tick.Reset(wait)
+		held = s.send(ctx, v, held)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			wait = s.cfg.Every
 		case <-nudge:
+			wait = s.cfg.Every + s.patience()
 		}
 	}
 }
 
-func (s *Sender) send(ctx context.Context, v Voter) {
-	b, whole := s.beat(v)
+// send sends a beat to a voter, without the snapshots that it holds, and returns what it holds then; nil if it does not answer.
+func (s *Sender) send(ctx context.Context, v Voter, held map[string]uint64) map[string]uint64 {
+	b := s.beat(v)
+	for i := range b.Reports {
+		if r := &b.Reports[i]; r.Seq <= held[Key(r.Run, r.Part)] {
+			r.Snapshot = nil
+		}
+	}
 	sent := time.Now()
 	b.Sent = sent
 	ack, err := s.deliver(ctx, v, b)
@@ -167,49 +195,70 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 		s.cfg.Failed(v.Name, err)
 	}
 	if err != nil && !errors.Is(err, courier.ErrRefused) {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	s.holder.Acknowledged(v.Name, sent)
-	if err == nil && ack.Leader == v.Name {
+	s.there[v.Name] = sent
+	if err != nil {
+		s.there[v.Name] = time.Time{}
+	}
+	by := Witness{Name: v.Name, Leader: err == nil && ack.Leader == v.Name, Others: s.others(), Held: ack.Held}
+	if by.Leader {
 		s.clock.measured(ack.Now.Sub(sent), time.Since(sent))
 	}
 	close(s.lease)
 	s.lease = make(chan struct{})
 	s.mu.Unlock()
-	if err != nil {
-		return
+	if err != nil && len(by.Others) > 0 {
+		return nil
 	}
-	if whole {
-		s.cfg.Safe(b.Reports, v.Name != s.cfg.Self || alone(s.cfg.Voters()), ack.Leader == v.Name)
-	}
-	if ack.Leader == v.Name {
+	s.cfg.Heard(b.Reports, by) // of one that is dead too, if nobody else is there: then that is all that can be had
+	if by.Leader {
 		s.cfg.Read(ack.Lines)
 	}
+	return ack.Held
 }
 
-// alone reports whether there is no second host that could keep a snapshot.
-func alone(voters []Voter, _ string) bool { return len(voters) < 2 }
+// others are the voters on other hosts that have not been away for a lease, in order. The caller holds mu.
+func (s *Sender) others() []string {
+	var out []string
+	for name, last := range s.there {
+		if name != s.cfg.Self && time.Since(last) < fence.Lease {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
 
-// beat makes the beat for a voter; whole says whether it carries snapshots.
-func (s *Sender) beat(v Voter) (b *Beat, whole bool) {
+// beat makes the beat for a voter, with snapshots if it is to keep them.
+func (s *Sender) beat(v Voter) *Beat {
 	voters, leader := s.cfg.Voters()
-	whole = slices.Contains(keepers(s.cfg.Self, voters, leader), v.Name)
-	b = &Beat{Node: s.cfg.Self, Life: s.cfg.Life, Reports: s.cfg.Reports(whole), Silences: s.cfg.Silences()}
 	s.mu.Lock()
+	others := s.others()
+	s.mu.Unlock()
+	whole := slices.Contains(keepers(len(voters), others, leader), v.Name)
+	b := &Beat{Node: s.cfg.Self, Life: s.cfg.Life, Reports: s.cfg.Reports(whole), Silences: s.cfg.Silences()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.seq++
 	b.Seq = s.seq
 	b.Offset, _ = s.clock.best()
-	s.mu.Unlock()
-	return b, whole
+	return b
 }
 
-// keepers are the voters who keep a node's snapshots: the leader, and the first other one that is not the node itself.
-func keepers(self string, voters []Voter, leader string) []string {
+// keepers are the voters who keep a node's snapshots: the leader, another one in any case, and so many on other hosts as may die at
+// once without an end of the grid.
+func keepers(voters int, others []string, leader string) []string {
+	more := (voters - 1) / 2
+	if slices.Contains(others, leader) {
+		more--
+	}
 	keep := []string{leader}
-	for _, v := range voters {
-		if v.Name != leader && v.Name != self {
-			return append(keep, v.Name)
+	for _, name := range others {
+		if name != leader && len(keep) <= max(1, more) {
+			keep = append(keep, name)
 		}
 	}
 	return keep

@@ -53,6 +53,8 @@ type Asked struct {
 	NoThresholds bool          `json:"no_thresholds,omitempty"`
 	InitTimeout  time.Duration `json:"init_timeout,omitempty"`
 	Outputs      []string      `json:"outputs,omitempty"`
+	// OutputEnv are the environment variables that outputs read.
+	OutputEnv map[string]string `json:"output_env,omitempty"`
 	// View is how the submitter wants handleSummary's data; the grid only passes it on.
 	View json.RawMessage `json:"view,omitempty"`
 }
@@ -66,11 +68,15 @@ type Part struct {
 	Of    string    `json:"of,omitempty"` // the lost part that it takes over from
 	Given time.Time `json:"given,omitzero"`
 	// Began is when its scenarios began, in the leader's clock.
-	Began time.Time        `json:"began,omitzero"`
-	Lost  time.Time        `json:"lost,omitzero"`
-	Why   string           `json:"why,omitempty"`
-	Used  map[string]int64 `json:"used,omitempty"`
-	Exact bool             `json:"exact,omitempty"`
+	Began time.Time `json:"began,omitzero"`
+	Lost  time.Time `json:"lost,omitzero"`
+	Why   string    `json:"why,omitempty"`
+	// Used are, of a lost part, the iteration numbers that it may have used beyond those that its former lives had, by scenario.
+	// Unknown says that nobody was left who knows: then any number may have been.
+	Used    map[string]int64 `json:"used,omitempty"`
+	Unknown bool             `json:"unknown,omitempty"`
+	// Exact says that the life before this one, or of a lost part this one, has yielded: Used were used, and nothing else.
+	Exact bool `json:"exact,omitempty"`
 }
 
 // Disturbance is something that happened to a run, for its report.

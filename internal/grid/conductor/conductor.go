@@ -21,8 +21,9 @@ import (
 // Part is a share of the load and the runner that drives it.
 type Part struct {
 	ID string
-	// Used are the iteration numbers of the share that a former life of it may have used, by scenario.
-	Used map[string]int64
+	// Used returns the iteration numbers of the share that a former life of it may have used, by scenario; it is called once the
+	// script has been read, before the part runs. nil: there was none.
+	Used func() (map[string]int64, error)
 	run.Runner
 }
 

@@ -94,7 +94,12 @@ func (c *crew) run(ctx context.Context, begin run.Begin) error {
 			}
 		}
 		begin := begin
-		begin.Used = p.Used
+		if p.Used != nil {
+			var err error
+			if begin.Used, err = p.Used(); err != nil {
+				return err
+			}
+		}
 		return p.Run(ctx, begin)
 	})
 }

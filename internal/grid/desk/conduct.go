@@ -13,9 +13,9 @@ import (
 	"throng/internal/grid/beat"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
+	"throng/internal/grid/fence"
 	"throng/internal/grid/order"
 	"throng/internal/metric"
-	"throng/internal/plan"
 	"throng/internal/run"
 	"throng/internal/segment"
 )
@@ -29,6 +29,8 @@ type chair struct {
 	feed  *feed
 	id    string
 	asked cluster.Asked
+	// former are the parts that a former leader has given out.
+	former []string
 
 	mu      sync.Mutex // guards what follows
 	rec     *cluster.Run
@@ -63,13 +65,18 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 			return conductor.Outcome{}, fmt.Errorf("read how far run %s is: %w", c.id, err)
 		}
 	}
+	c.meet(ctx)
 	if c.rec.State == cluster.Running {
-		c.gather(ctx)
-		if err := c.recall(&past); err != nil {
+		if err := c.resume(ctx, &past); err != nil {
 			return conductor.Outcome{}, err
 		}
 	} else if err := c.give(ctx); err != nil {
 		return conductor.Outcome{}, err
+	}
+	for _, p := range c.record().Parts {
+		if !p.Lost.IsZero() { // under a former leader
+			c.tellLost(p)
+		}
 	}
 	parts := c.parts()
 	if len(parts) == 0 {
@@ -97,6 +104,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	watching, stop := context.WithCancel(ctx)
 	var watcher sync.WaitGroup
 	watcher.Go(func() { c.watch(watching) })
+	watcher.Go(func() { c.passOn(watching) })
 	defer watcher.Wait()
 	defer stop()
 	out := cond.Run(ctx)
@@ -121,53 +129,49 @@ func (c *chair) noteStop(ctx context.Context, why error) {
 
 // give cuts the test among the nodes and writes down who has what.
 func (c *chair) give(ctx context.Context) error {
-	v := c.cfg.View()
-	nodes, err := choose(v, c.asked, nil)
+	nodes, err := choose(c.cfg.View(), c.asked, c.strangers())
 	if err != nil {
 		return err
 	}
 	return c.change(ctx, func(r *cluster.Run) error {
 		r.State, r.Started = cluster.Running, time.Now().UTC()
-		return c.assign(r, nodes, nil, cluster.Part{})
+		c.assign(r, nodes, nil, cluster.Part{})
+		return nil
 	})
 }
 
-// assign adds parts for a share that is cut among nodes.
-func (c *chair) assign(r *cluster.Run, nodes []cluster.NodeState, share segment.Share, of cluster.Part) error {
-	for i, s := range divide(share, nodes) {
-		life, _, _ := c.cfg.Receiver.Peer(nodes[i].Name)
-		p := cluster.Part{ID: fmt.Sprint(len(r.Parts)), Node: nodes[i].Name, Life: life, Share: s.String(), Of: of.ID, Given: time.Now().UTC(), Exact: of.Exact}
-		used, err := c.inherited(s, of)
-		if err != nil {
-			return err
+// meet waits until all nodes have been heard that seem to be alive, at most for two beats: who has just begun to lead knows nobody.
+func (c *chair) meet(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*fence.Every)
+	defer cancel()
+	for ctx.Err() == nil && len(c.strangers()) > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(look / 5):
 		}
-		p.Used = used
-		r.Parts = append(r.Parts, p)
 	}
-	return nil
 }
 
-// inherited says which of the numbers that a lost part may have used fall to share, which is the lost one's or a cut of it.
-func (c *chair) inherited(share segment.Share, lost cluster.Part) (map[string]int64, error) {
-	if len(lost.Used) == 0 || share.String() == lost.Share {
-		return lost.Used, nil
+// strangers are the nodes that seem to be alive and have not been heard: nothing can be given to them, because nobody knows in which
+// life they are.
+func (c *chair) strangers() []string {
+	var out []string
+	for _, n := range c.cfg.View().Nodes {
+		if _, _, heard := c.cfg.Receiver.Peer(n.Name); n.Alive && !heard {
+			out = append(out, n.Name)
+		}
 	}
-	c.mu.Lock()
-	opts := c.ready.Options
-	c.mu.Unlock()
-	scenarios, err := plan.Derive(opts)
-	if err != nil {
-		return nil, err
+	return out
+}
+
+// assign adds parts for a share that is cut among nodes.
+func (c *chair) assign(r *cluster.Run, nodes []cluster.NodeState, share segment.Share, of cluster.Part) {
+	for i, s := range divide(share, nodes) {
+		life, _, _ := c.cfg.Receiver.Peer(nodes[i].Name)
+		r.Parts = append(r.Parts, cluster.Part{
+			ID: fmt.Sprint(len(r.Parts)), Node: nodes[i].Name, Life: life, Share: s.String(), Of: of.ID, Given: time.Now().UTC(), Exact: of.Exact,
+		})
 	}
-	outer, err := opts.Tuple()
-	if err != nil {
-		return nil, err
-	}
-	parent, err := share[:len(share)-1].In(outer)
-	if err != nil {
-		return nil, err
-	}
-	return run.Inherited(scenarios, parent, share[len(share)-1], lost.Used)
 }
 
 // record returns a copy of the record.
@@ -239,13 +243,18 @@ func (c *chair) note(ctx context.Context, past conductor.Past) error {
 }
 
 // recall brings back what note kept apart.
-func (c *chair) recall(past *conductor.Past) error {
+func (c *chair) recall(ctx context.Context, past *conductor.Past) error {
 	if c.rec.Setup == "" {
 		return nil
 	}
-	var err error
-	past.Setup, err = c.load(c.rec.Setup)
-	return err
+	err := c.obtain(ctx, c.rec.Setup)
+	if err == nil {
+		past.Setup, err = c.load(c.rec.Setup)
+	}
+	if err != nil {
+		return fmt.Errorf("bring back what setup() returned: %w", err)
+	}
+	return nil
 }
 
 // parts returns the parts that were not lost.
@@ -273,7 +282,7 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 		},
 		Job: order.Job{
 			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
-			Outputs: asked.Outputs, InitTimeout: asked.InitTimeout,
+			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout,
 		},
 		Heard: func() (beat.Heard, bool) {
 			h, ok := c.cfg.Receiver.Parts(run)[id]
@@ -281,7 +290,7 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 		},
 	})
 	c.remotes[p.ID] = r
-	return conductor.Part{ID: p.ID, Used: p.Used, Runner: r}
+	return conductor.Part{ID: p.ID, Used: func() (map[string]int64, error) { return c.inherited(p.ID) }, Runner: r}
 }
 
 // holders are the addresses of the nodes that have the bundle, this one first.
@@ -306,23 +315,4 @@ func (c *chair) snapshots() map[string][]byte {
 		}
 	}
 	return out
-}
-
-// gather asks every voter what it has heard of the run: a new leader knows only its own half.
-func (c *chair) gather(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	var wg sync.WaitGroup
-	for _, n := range c.cfg.View().Voters() {
-		if n.Name == c.cfg.Self {
-			continue
-		}
-		wg.Go(func() {
-			parts, err := beat.Ask(ctx, c.cfg.Client, n.ClientURL, c.id)
-			if err == nil { // who does not answer has died, or will be heard
-				c.cfg.Receiver.Take(c.id, parts)
-			}
-		})
-	}
-	wg.Wait()
 }

@@ -27,13 +27,17 @@ type Config struct {
 	Client   *courier.Client
 	Receiver *beat.Receiver
 	Log      *slog.Logger
+	// Ended is told of runs that have ended, again and again; Lost of parts whose runner is no more. nil: nobody wants to know.
+	Ended func(run string)
+	Lost  func(run, part, life string)
 	// SummaryData makes what handleSummary is called with; view is the submitter's wish.
 	SummaryData func(out conductor.Outcome, view json.RawMessage) ([]byte, error)
 }
 
 // Desk keeps runs. It is safe for concurrent use.
 type Desk struct {
-	cfg Config
+	cfg  Config
+	born time.Time
 
 	mu    sync.Mutex // guards what follows
 	feeds map[string]*feed
@@ -45,7 +49,7 @@ type Desk struct {
 
 // New returns a desk that leads nothing.
 func New(cfg Config) *Desk {
-	return &Desk{cfg: cfg, feeds: map[string]*feed{}, wake: make(chan struct{}, 1)}
+	return &Desk{cfg: cfg, born: time.Now(), feeds: map[string]*feed{}, wake: make(chan struct{}, 1)}
 }
 
 // history is how many runs that have ended are kept.

@@ -53,8 +53,12 @@ type lab struct {
 type scene struct {
 	rate   float64
 	length time.Duration
-	setup  func(host string) // called in setup
-	fails  string            // the host on which the script fails
+	// loops: by VUs that iterate, with numbers as they come, instead of by a rate that is asked for. total is how many
+	// iterations there are then; 0: no end.
+	loops bool
+	total int64
+	setup func(host string) // called in setup
+	fails string            // the host on which the script fails
 }
 
 type host struct {
@@ -67,6 +71,7 @@ type host struct {
 	cut    bool
 	labels map[string]string
 	drain  bool
+	disk   string
 
 	receiver *beat.Receiver
 	sender   *beat.Sender
@@ -109,7 +114,10 @@ func (l *lab) start(name string) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	h.stop = stop
 	client := &courier.Client{HTTP: &http.Client{Transport: &wire{h}}}
-	depot, err := courier.NewDepot(l.t.TempDir())
+	if h.disk == "" {
+		h.disk = l.t.TempDir()
+	}
+	depot, err := courier.NewDepot(h.disk)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -137,7 +145,7 @@ func (l *lab) start(name string) {
 		Offset: func() (time.Duration, time.Duration) { return h.sender.Offset() }, Nudge: func() { h.sender.Nudge() },
 	})
 	h.sender = beat.NewSender(beat.SenderConfig{
-		Self: name, Life: fmt.Sprint(h.life), Client: client, Reports: h.worker.Reports, Safe: h.worker.Safe, Read: h.worker.Read,
+		Self: name, Life: fmt.Sprint(h.life), Client: client, Reports: h.worker.Reports, Heard: h.worker.Heard, Read: h.worker.Read,
 		Local: h.receiver,
 		Voters: func() ([]beat.Voter, string) {
 			v := l.view(name)
@@ -148,10 +156,13 @@ func (l *lab) start(name string) {
 			return out, v.Leader.Name
 		},
 		Silences: func() map[string]time.Duration {
-			if !h.voter {
+			l.mu.Lock()
+			votes := h.voter
+			l.mu.Unlock()
+			if !votes {
 				return nil
 			}
-			return h.receiver.Silences(l.names())
+			return h.receiver.Silent(l.names(), fence.Silence)
 		},
 	})
 	h.desk = desk.New(desk.Config{
@@ -191,7 +202,7 @@ func (l *lab) view(self string) cluster.View {
 	names := l.names()
 	silences := map[string]time.Duration{}
 	if r := l.hosts[self].receiver; r != nil {
-		silences = r.Silences(names)
+		silences = r.Silent(names, fence.Silence)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -204,10 +215,17 @@ func (l *lab) view(self string) cluster.View {
 		}
 		v.Nodes = append(v.Nodes, cluster.NodeState{
 			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain}, Role: role,
-			Alive: silences[n] < fence.Lease+fence.Margin,
+			Alive: silences[n] == 0,
 		})
 	}
 	return v
+}
+
+// vote gives a host a seat, or takes it.
+func (l *lab) vote(name string, yes bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hosts[name].voter = yes
 }
 
 // elect makes a host the leader, in the next term.
@@ -303,10 +321,14 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	for {
 		select {
 		case code := <-rec.status:
-			if _, silent, _ := state(); silent {
+			switch _, silent, dead := state(); {
+			case silent:
 				pr.Close()
 				<-req.Context().Done()
 				return nil, req.Context().Err()
+			case dead:
+				pr.Close()
+				return nil, errors.New("connection reset")
 			}
 			return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Header: rec.header, Body: pr, Request: req}, nil
 		case <-req.Context().Done():
@@ -338,11 +360,19 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 // ready is what every script of the lab is.
 func (l *lab) ready() (run.Ready, error) {
-	opts, _, err := plan.ParseJSON(fmt.Appendf(nil,
-		`{"scenarios":{"s":{"executor":"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":3600}}}`,
-		int(l.test.rate), l.test.length.Milliseconds()), "script")
+	scenario := fmt.Sprintf(`"constant-arrival-rate","rate":%d,"timeUnit":"1s","duration":"%dms","preAllocatedVUs":3600`, int(l.test.rate), l.test.length.Milliseconds())
+	switch {
+	case l.test.total > 0:
+		scenario = fmt.Sprintf(`"shared-iterations","vus":%d,"iterations":%d`, loopers, l.test.total)
+	case l.test.loops:
+		scenario = fmt.Sprintf(`"constant-vus","vus":%d,"duration":"%dms"`, loopers, l.test.length.Milliseconds())
+	}
+	opts, _, err := plan.ParseJSON(fmt.Appendf(nil, `{"scenarios":{"s":{"executor":%s}}}`, scenario), "script")
 	return run.Ready{Options: opts, HasSetup: true, HasTeardown: true, HasSummary: true, Functions: []string{"default"}}, err
 }
+
+// loopers are the VUs of a scene with loops.
+const loopers = 60
 
 // counter is a runner that counts.
 type counter struct {
@@ -360,6 +390,9 @@ type counter struct {
 	seq   uint64
 	begun time.Time
 	yield chan struct{}
+	// Of loops: what was reserved, by which snapshot, and what may begin.
+	reserved, allowed int64
+	asked             map[uint64]int64
 }
 
 func (h *host) runner(_ context.Context, s worker.Start) (worker.Runner, error) {
@@ -371,7 +404,7 @@ func (h *host) runner(_ context.Context, s worker.Start) (worker.Runner, error) 
 	if err != nil {
 		return nil, err
 	}
-	c := &counter{l: h.l, h: h, tuple: tuple, start: s, gone: make(chan struct{}), yield: make(chan struct{})}
+	c := &counter{l: h.l, h: h, tuple: tuple, start: s, gone: make(chan struct{}), yield: make(chan struct{}), asked: map[uint64]int64{}}
 	h.l.mu.Lock()
 	defer h.l.mu.Unlock()
 	h.runners[c] = true
@@ -419,7 +452,84 @@ func (c *counter) due(d time.Duration) int64 {
 	return c.tuple.Scale(int64(min(d, c.l.test.length-1).Seconds()*c.l.test.rate) + 1)
 }
 
+// loop is Run for loops: at the pace of the share, with numbers from what was used on, and none before it was allowed.
+func (c *counter) loop(ctx context.Context, b run.Begin) error {
+	tuple, total, end := c.tuple, int64(1)<<60, b.At.Add(c.l.test.length)
+	if c.l.test.total > 0 {
+		var err error
+		if tuple, err = c.tuple.Resegment(loopers); err != nil {
+			return nil // nothing falls to so small a share
+		}
+		total, end = tuple.Scale(c.l.test.total), b.At.Add(time.Hour)
+	}
+	c.mu.Lock()
+	c.begun, c.next = b.At, min(b.Used["s"], total)
+	c.mu.Unlock()
+	pace := time.Duration(float64(time.Second) / (c.l.test.rate * c.tuple.Segment().Share()))
+	for at := b.At; at.Before(end); at = at.Add(pace) {
+		if at.Before(time.Now()) {
+			at = time.Now()
+		}
+		select {
+		case <-time.After(time.Until(at)):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-c.yield:
+			return nil
+		case <-c.gone:
+			return io.EOF
+		}
+		c.mu.Lock()
+		next, allowed := c.next, c.next < c.allowed || !b.Reserve
+		c.mu.Unlock()
+		switch {
+		case next >= total:
+			return nil
+		case allowed:
+			c.did(tuple.Global(next), b.At)
+		}
+	}
+	return nil
+}
+
+// did tells the witness of an iteration.
+func (c *counter) did(global int64, at time.Time) {
+	c.mu.Lock()
+	c.n, c.next = c.n+1, c.next+1
+	c.mu.Unlock()
+	c.l.mu.Lock()
+	defer c.l.mu.Unlock()
+	if !c.l.begun.IsZero() && c.l.begun.After(at) || c.l.begun.IsZero() {
+		c.l.begun = at
+	}
+	c.l.done[global]++
+	c.l.when = append(c.l.when, time.Now())
+	c.l.who[c.h.name]++
+}
+
+// spare is how many numbers a snapshot reserves beyond those that were used.
+func (c *counter) spare() int64 {
+	if c.l.test.total > 0 {
+		return 20
+	}
+	return 1000
+}
+
+func (c *counter) Acknowledge(seq uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s, n := range c.asked {
+		if s <= seq {
+			c.allowed = max(c.allowed, n)
+			delete(c.asked, s)
+		}
+	}
+}
+
 func (c *counter) Run(ctx context.Context, b run.Begin) error {
+	if c.l.test.loops {
+		return c.loop(ctx, b)
+	}
 	c.mu.Lock()
 	c.begun = b.At
 	if elapsed := time.Since(b.At); elapsed > 0 {
@@ -447,17 +557,7 @@ func (c *counter) Run(ctx context.Context, b run.Begin) error {
 		if end {
 			return nil
 		}
-		c.mu.Lock()
-		c.n, c.next = c.n+1, c.next+1
-		c.mu.Unlock()
-		c.l.mu.Lock()
-		if !c.l.begun.IsZero() && c.l.begun.After(b.At) || c.l.begun.IsZero() {
-			c.l.begun = b.At
-		}
-		c.l.done[global]++
-		c.l.when = append(c.l.when, time.Now())
-		c.l.who[c.h.name]++
-		c.l.mu.Unlock()
+		c.did(global, b.At)
 	}
 }
 
@@ -470,13 +570,24 @@ func (c *counter) Snapshot() metric.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seq++
+	reserved := map[string]int64{"s": c.next}
+	if c.begun.IsZero() {
+		reserved = nil
+	} else if c.l.test.loops {
+		c.reserved = max(c.reserved, c.next+c.spare())
+		c.asked[c.seq] = c.reserved
+		select {
+		case <-c.yield: // nothing begins any more: now it is exact
+		default:
+			reserved["s"] = c.reserved
+		}
+	}
 	return metric.Snapshot{
-		Seq: c.seq, Load: metric.Load{Iterations: c.n}, Reserved: map[string]int64{"s": c.next},
+		Seq: c.seq, Load: metric.Load{Iterations: c.n}, Reserved: reserved,
 		Series: []metric.Series{{Selector: metric.Selector{Metric: "iterations"}, Kind: metric.Counter, Sum: float64(c.n), Count: c.n}},
 	}
 }
 
-func (c *counter) Acknowledge(uint64)       {}
 func (c *counter) Urgent() <-chan struct{}  { return nil }
 func (c *counter) Progress() []run.Progress { return nil }
 func (c *counter) MarkedAsFailed() bool     { return false }
@@ -539,7 +650,8 @@ func (l *lab) until(id string, most time.Duration) (*cluster.Run, *desk.Result) 
 			return r, res
 		}
 	}
-	l.t.Fatalf("the run has not ended after %v: %+v", most, l.record(id))
+	r := l.record(id)
+	l.t.Fatalf("the run has not ended after %v; its parts: %+v; disturbances: %+v", most, r.Parts, r.Disturbances)
 	return nil, nil
 }
 

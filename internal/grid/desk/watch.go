@@ -45,14 +45,7 @@ func (c *chair) watch(ctx context.Context) {
 
 // lost has the calls of every part end whose runner is no more.
 func (c *chair) lost(heard map[string]beat.Heard) {
-	v := c.cfg.View()
-	var voters, nodes []string
-	for _, n := range v.Nodes {
-		nodes = append(nodes, n.Name)
-		if n.Role == cluster.Voter {
-			voters = append(voters, n.Name)
-		}
-	}
+	voters, nodes := c.electorate()
 	told := c.cfg.Receiver.Told(voters, nodes)
 	for _, p := range c.record().Parts {
 		if !p.Lost.IsZero() {
@@ -80,7 +73,7 @@ func (c *chair) loss(p cluster.Part, h beat.Heard, voters []string, told map[str
 	case h.Phase == beat.Yielded:
 		return errLeaves
 	case fence.Gone(p.Node, voters, told):
-		return fmt.Errorf("no voter has heard it for %v", (fence.Lease + fence.Margin).Round(100*time.Millisecond))
+		return fmt.Errorf("no voter has heard it for %v", fence.Silence.Round(100*time.Millisecond))
 	}
 	return nil
 }
@@ -93,9 +86,19 @@ func (c *chair) remoteOf(id string) *order.Remote {
 	return c.remotes[id]
 }
 
+// tellLost tells whoever keeps what scripts share that a part's runner is no more.
+func (c *chair) tellLost(p cluster.Part) {
+	if c.cfg.Lost != nil {
+		c.cfg.Lost(c.id, p.ID, p.Life)
+	}
+}
+
 // replace is the conductor's Replace.
 func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
 	heard := c.cfg.Receiver.Parts(c.id)[lost.ID]
+	if r := c.remoteOf(lost.ID); r != nil && r.Lost() != nil {
+		why = r.Lost() // without the words of the call that it ended
+	}
 	var added []string
 	err := c.change(ctx, func(r *cluster.Run) error {
 		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
@@ -104,15 +107,22 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		p := &r.Parts[i]
 		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded
-		p.Used = lost.Snapshot().Reserved
+		if heard.Reserved != nil { // else what it was given counts
+			p.Used = heard.Reserved
+		}
+		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
+		c.tellLost(*p)
 		first := len(r.Parts)
 		d, err := c.takeOver(r, *p)
 		for _, n := range r.Parts[first:] {
 			added = append(added, n.ID)
 		}
-		if !heard.At.IsZero() && !p.Exact {
-			d.Unreported = time.Since(heard.At).Round(100 * time.Millisecond)
-			d.At = heard.At.UTC()
+		switch at := c.began(); {
+		case p.Exact:
+		case !heard.Measured.IsZero():
+			d.Unreported, d.At = time.Since(heard.Measured).Round(100*time.Millisecond), heard.Measured.UTC()
+		case p.Unknown || heard.Phase == beat.Running || heard.Phase.Over():
+			d.Unreported, d.At = time.Since(at).Round(100*time.Millisecond), at
 		}
 		r.Disturbances = append(r.Disturbances, d)
 		c.feed.warn(d.What)
@@ -145,6 +155,9 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 	fraction := tuple.Segment().Share()
 	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Share: fraction}
 	began := fmt.Sprintf("node %s, with %.1f%% of the load, was lost (%s)", lost.Node, 100*fraction, lost.Why)
+	if lost.Unknown {
+		began += ", and nobody is left who knows what it had done"
+	}
 	switch r.Asked.NodeLoss {
 	case cluster.Fail:
 		d.What = began + "; the run ends"
@@ -153,7 +166,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 		d.What = began + "; the run goes on without it"
 		return d, nil
 	}
-	nodes := c.takers(r, lost.Node)
+	nodes := c.takers(r, lost)
 	if len(nodes) == 0 {
 		d.What = began + "; nobody could take it over"
 		return d, nil
@@ -163,17 +176,19 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 		names[i] = n.Name
 	}
 	d.What = began + "; taken over by " + strings.Join(names, ", ")
-	return d, c.assign(r, nodes, share, lost)
+	c.assign(r, nodes, share, lost)
+	return d, nil
 }
 
 // takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else those that work.
-func (c *chair) takers(r *cluster.Run, lost string) []cluster.NodeState {
+func (c *chair) takers(r *cluster.Run, lost cluster.Part) []cluster.NodeState {
 	asked := r.Asked
 	asked.Nodes = 0
-	able, err := choose(c.cfg.View(), asked, []string{lost})
+	able, err := choose(c.cfg.View(), asked, slices.Concat(c.strangers(), c.failed(r, lost)))
 	if err != nil {
 		return nil // there is none
 	}
+	able = c.speaking(able)
 	works := map[string]bool{}
 	for _, p := range r.Parts {
 		if p.Lost.IsZero() {
@@ -192,6 +207,33 @@ func (c *chair) takers(r *cluster.Run, lost string) []cluster.NodeState {
 		return able
 	}
 	return some
+}
+
+// failed are the nodes that have lost this part, or what it took over, and have not started again since: what killed a runner there
+// would kill the next one too.
+func (c *chair) failed(r *cluster.Run, lost cluster.Part) []string {
+	out := []string{lost.Node}
+	for p, ok := lost, true; ok; p, ok = partOf(r, p.Of) {
+		if life, _, _ := c.cfg.Receiver.Peer(p.Node); life == p.Life && !p.Exact {
+			out = append(out, p.Node)
+		}
+	}
+	return out
+}
+
+// speaking leaves out nodes of which nothing has been heard for more than a beat, unless no other is left: they may have died with the
+// lost one.
+func (c *chair) speaking(nodes []cluster.NodeState) []cluster.NodeState {
+	names := make([]string, len(nodes))
+	for i, n := range nodes {
+		names[i] = n.Name
+	}
+	silent := c.cfg.Receiver.Silent(names, 2*fence.Every)
+	speaking := slices.DeleteFunc(slices.Clone(nodes), func(n cluster.NodeState) bool { return silent[n.Name] > 0 })
+	if len(speaking) == 0 {
+		return nodes
+	}
+	return speaking
 }
 
 // whole notes when the parts that take over from a lost one have begun: then the load is whole again.

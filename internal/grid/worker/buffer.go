@@ -59,18 +59,40 @@ func (l *lines) read(next int64) (more bool) {
 
 // encoded is a part's newest snapshot as it travels, made once for all who get it.
 type encoded struct {
-	safe mark // the newest that a second host holds
+	safe mark // the newest whose numbers every voter on another host has heard of that is there
 	told mark // the newest that the leader holds
 
-	mu   sync.Mutex // guards what follows
-	seq  uint64
-	data []byte
-	last *metric.Snapshot // kept when the runner is to be killed
+	mu       sync.Mutex // guards what follows
+	seq      uint64
+	data     []byte
+	reserved map[string]int64
+	last     *metric.Snapshot  // kept when the runner is to be killed
+	known    map[string]uint64 // the newest that each voter has heard of
+}
+
+// heard notes that a voter has heard of the snapshot of number seq, and returns the number of the newest that all have heard of that
+// count.
+func (e *encoded) heard(seq uint64, by beat.Witness) uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.known == nil {
+		e.known = map[string]uint64{}
+	}
+	e.known[by.Name] = max(e.known[by.Name], seq)
+	if len(by.Others) == 0 {
+		return seq
+	}
+	oldest := e.known[by.Others[0]]
+	for _, name := range by.Others[1:] {
+		oldest = min(oldest, e.known[name])
+	}
+	return oldest
 }
 
 type snapshotter interface{ Snapshot() metric.Snapshot }
 
-func (e *encoded) latest(r snapshotter) (uint64, []byte) {
+// latest is the newest snapshot: its number, itself encoded, what it reserves.
+func (e *encoded) latest(r snapshotter) (uint64, []byte, map[string]int64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	snap := e.last
@@ -80,10 +102,10 @@ func (e *encoded) latest(r snapshotter) (uint64, []byte) {
 	}
 	if snap.Seq > e.seq {
 		if data, err := snap.MarshalBinary(); err == nil { // else the older one stands for it
-			e.seq, e.data = snap.Seq, data
+			e.seq, e.data, e.reserved = snap.Seq, data, snap.Reserved
 		}
 	}
-	return e.seq, e.data
+	return e.seq, e.data, e.reserved
 }
 
 // keep takes the runner's last snapshot, for when it is gone.

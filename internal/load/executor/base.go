@@ -51,6 +51,7 @@ type base struct {
 	active  atomic.Int64 // VUs that are active
 	dropped atomic.Int64
 	failed  atomic.Pointer[error]
+	left    atomic.Bool // Run is not waited for any more
 
 	_     [64]byte     // every VU writes to begun, and reads what stands above: keep them on cache lines of their own
 	begun atomic.Int64 // the next iteration's number
@@ -145,10 +146,16 @@ func (b *base) end(ctx context.Context) error {
 	return nil
 }
 
-// over reports whether no iteration begins any more and none is under way.
+// over reports whether no iteration begins any more and none is under way, but for those that are left behind.
 func (b *base) over() bool {
 	phase := b.phase.Load()
-	return phase >= done || phase == waiting && b.hasYielded()
+	return phase >= done || phase == waiting && b.hasYielded() || b.left.Load()
+}
+
+// Leave implements Executor.
+func (b *base) Leave() {
+	b.Yield()
+	b.left.Store(true)
 }
 
 // Started implements Executor.
@@ -222,20 +229,18 @@ func (b *base) fail(ctx context.Context, err error) {
 	}
 }
 
-// use activates a VU for the duration of work and gives it back.
-func (b *base) use(ctx context.Context, vu VU, work func()) {
-	b.with(ctx, vu, work)
-	b.env.Return(vu)
-}
-
-// with activates a VU for the duration of work.
-func (b *base) with(ctx context.Context, vu VU, work func()) {
+// enter activates a VU; leave ends that. They are not one function around the work, because virtual users wait by the thousand
+// under whatever stands there.
+func (b *base) enter(ctx context.Context, vu VU) bool {
 	if err := vu.Activate(ctx, b.scenario); err != nil {
 		b.fail(ctx, err)
-		return
+		return false
 	}
 	b.activate(1)
-	work()
+	return true
+}
+
+func (b *base) leave(vu VU) {
 	b.activate(-1)
 	vu.Deactivate()
 }

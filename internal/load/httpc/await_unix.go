@@ -18,22 +18,21 @@ type awaiter struct {
 	raw   syscall.RawConn
 	ready func(fd uintptr) bool
 	fd    uintptr
-	s     *Shared
 	b     *buffer // with what was read; nil if nothing was
 	err   error
-	tries int  // reads since the wait began
-	early bool // the last look came before the answer
+	tries uint8 // reads since the wait began
+	early bool  // the last look came before the answer
 }
 
 // canAwait prepares w for await; it says whether that is possible.
-func (w *wire) canAwait(s *Shared) bool {
+func (w *wire) canAwait() bool {
 	if w.awaiter.raw != nil {
 		return true
 	}
-	return w.prepare(s)
+	return w.prepare()
 }
 
-func (w *wire) prepare(s *Shared) bool {
+func (w *wire) prepare() bool {
 	sc, ok := w.Conn.(syscall.Conn)
 	if !ok {
 		return false
@@ -46,21 +45,21 @@ func (w *wire) prepare(s *Shared) bool {
 	if raw.Control(func(fd uintptr) { a.fd = fd }) != nil {
 		return false
 	}
-	a.raw, a.s, a.ready = raw, s, a.readNow
+	a.raw, a.ready = raw, w.readNow
 	return true
 }
 
 // readNow reads into a fresh buffer what is there; it reports false if that is nothing yet.
-func (a *awaiter) readNow(fd uintptr) bool {
-	b := a.s.take()
-	a.tries++
+func (w *wire) readNow(fd uintptr) bool {
+	a, b := &w.awaiter, w.s.take()
+	a.tries = min(a.tries+1, 2)
 	for {
 		n, errno := socketRead(fd, b.b)
 		switch {
 		case errno == syscall.EINTR:
 			continue
 		case errno == syscall.EAGAIN:
-			a.s.give(b)
+			w.s.give(b)
 			return false
 		case errno != 0:
 			a.err = os.NewSyscallError("read", errno)
@@ -70,7 +69,7 @@ func (a *awaiter) readNow(fd uintptr) bool {
 			b.w, a.b = n, b
 			return true
 		}
-		a.s.give(b)
+		w.s.give(b)
 		return true
 	}
 }
@@ -150,7 +149,7 @@ func (w *wire) await() (*buffer, error) {
 	a.tries = 0
 	// What the poller is asked about must be read once more after asking. So it is asked at once where the answer is
 	// not expected to have come.
-	if a.early || !a.readNow(a.fd) {
+	if a.early || !w.readNow(a.fd) {
 		for {
 			if err := a.raw.Read(a.ready); a.b == nil && a.err == nil {
 				if err = w.unheard(err); err != nil {

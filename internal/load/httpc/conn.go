@@ -21,7 +21,7 @@ type conn struct {
 
 	// Guarded by the Client's mutex.
 	busy      bool
-	idleSince time.Time
+	idleSince moment
 	reuses    int   // how often it was taken out of the pool
 	rested    bool  // it was idle for a while before the present exchange
 	promised  bool  // the last answer said Connection: keep-alive, which HTTP/1.1 servers need not say
@@ -130,7 +130,7 @@ const alwaysLook = 3
 // alive tells whether the server has closed an idle connection or sent something nobody asked for. A connection that is
 // in steady use is not asked, since that takes as long as a tenth of a small exchange, unless the request must not fail.
 func (cn *conn) alive(now time.Time, replayable bool) bool {
-	cn.rested = now.Sub(cn.idleSince) >= restAfter
+	cn.rested = cn.s.moment(now)-cn.idleSince >= moment(restAfter)
 	cn.reuses++
 	if replayable && !cn.rested && cn.reuses > alwaysLook {
 		return true

@@ -105,7 +105,7 @@ func (c *Client) because(err error) error {
 
 // connect makes the TCP connection.
 func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error) {
-	ctx, end, err := c.begin(deadline)
+	ctx, end, err := c.begin(time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -114,10 +114,12 @@ func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error)
 	if to.proxy != nil {
 		addr = to.proxyAddr
 	}
-	nc, err := c.s.connect(ctx, addr, t)
+	nc, err := c.s.connect(until{ctx, deadline}, addr, t)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
+		} else if !deadline.IsZero() && !time.Now().Before(deadline) {
+			err = errTimedOut
 		}
 		if to.proxy != nil && cause(err) {
 			err = &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
@@ -125,7 +127,7 @@ func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error)
 		return nil, err
 	}
 	cn := &conn{s: c.s, to: to, busy: true, peer: new(Peer)}
-	cn.w = wire{Conn: nc, sent: &c.sent, received: &c.received}
+	cn.w = wire{Conn: nc, s: c.s, sent: &c.sent, received: &c.received}
 	cn.w.until(deadline)
 	cn.rw = &cn.w
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
@@ -138,6 +140,16 @@ func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error)
 	}
 	return cn, nil
 }
+
+// until is a context that tells of a deadline and does not end with it: whoever connects sets it on the socket. A timer for
+// each connection that is made would stay in the runtime's lists for the length of a timeout.
+type until struct {
+	context.Context
+	deadline time.Time
+}
+
+// Deadline implements context.Context.
+func (u until) Deadline() (time.Time, bool) { return u.deadline, !u.deadline.IsZero() }
 
 // cause reports whether err is the network's own, not our deadline or an interruption.
 func cause(err error) bool {
@@ -186,6 +198,11 @@ func (s *Shared) target(ctx context.Context, host, port string) (netip.AddrPort,
 	}
 	to, ok := s.led(lower, port)
 	if !ok {
+		if d, ok := ctx.Deadline(); ok {
+			var stop context.CancelFunc
+			ctx, stop = context.WithDeadlineCause(ctx, d, errTimedOut)
+			defer stop()
+		}
 		ip, err := s.dns.resolve(ctx, lower)
 		if err != nil {
 			return netip.AddrPort{}, err

@@ -268,7 +268,7 @@ func TestSentAgainUnlessTheServerPromisedToBeThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if tt.rested {
-			c.conns[0].idleSince = time.Now().Add(-restAfter)
+			c.conns[0].idleSince = c.s.moment(time.Now().Add(-restAfter))
 		}
 		err := c.Do(req, &r)
 		if (err != nil) != tt.fails || int(seen.Load()) != tt.want {

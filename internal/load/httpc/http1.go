@@ -37,7 +37,7 @@ func (x *exchange) send() bool {
 		t.Blocked = t.now()
 	}
 	cn.w.yield = cn.peer.TLS == nil
-	if cn.peer.TLS == nil && cn.w.canAwait(cn.s) {
+	if cn.peer.TLS == nil && cn.w.canAwait() {
 		x.wrote, x.failed = cn.w.send(x.msg)
 	} else {
 		x.wrote, x.failed = cn.rw.Write(x.msg)
@@ -54,7 +54,7 @@ func (x *exchange) send() bool {
 
 // await reads the first bytes of the answer. Where that is possible, the buffer is of use to others meanwhile.
 func (x *exchange) await() {
-	if x.cn.peer.TLS != nil || x.writing != nil || !x.cn.w.canAwait(x.cn.s) {
+	if x.cn.peer.TLS != nil || x.writing != nil || !x.cn.w.canAwait() {
 		if x.b == nil {
 			x.b = x.cn.s.take()
 		}
@@ -85,9 +85,8 @@ func (x *exchange) receive() {
 	if x.resp.Status == http.StatusSwitchingProtocols {
 		return
 	}
-	if n := f.length; x.req.Discard && n >= 0 && !f.chunked && int64(x.b.w-x.b.r) >= n {
-		x.b.r += int(n) // it is all here, and nobody wants it
-		x.resp.BodySize = n
+	if !f.chunked && f.length >= 0 && int64(x.b.w-x.b.r) >= f.length {
+		x.take(int(f.length))
 	} else if x.err = x.body(f); x.err != nil {
 		return
 	}
@@ -118,6 +117,23 @@ func (x *exchange) garbled() {
 	x.resp.Proto, x.resp.StatusText = "", ""
 	if !isDeadline(x.err) {
 		x.err = broken(x.err)
+	}
+}
+
+// take takes a body that is all here.
+func (x *exchange) take(n int) {
+	p := x.b.b[x.b.r : x.b.r+n]
+	x.b.r += n
+	x.resp.BodySize = int64(n)
+	if x.req.Discard || n == 0 {
+		return
+	}
+	if cap(x.resp.Body) < n {
+		x.resp.Body = make([]byte, 0, n)
+	}
+	x.resp.Body = append(x.resp.Body, p...)
+	if most := x.cn.s.cfg.MaxResponseBytes; most > 0 && int64(n) > most {
+		x.err = TooLarge(most)
 	}
 }
 

@@ -60,6 +60,7 @@ type Program struct {
 	link sync.Mutex // held while modules are loaded and linked; never together with mu by the same step
 
 	repairs repairSet
+	nothing *sobek.Program
 
 	options atomic.Int64 // how often the sources say options
 
@@ -104,6 +105,7 @@ func Compile(entry Source, loader Loader, opts CompileOptions) (*Program, error)
 		opts: opts, loader: loader,
 		records: map[string]*record{}, natives: map[string]*nativeRecord{},
 		requests: map[request]sobek.ModuleRecord{}, running: map[*sobek.Runtime]*Instance{},
+		nothing: sobek.MustCompile("", "", true),
 	}
 	p.link.Lock()
 	defer p.link.Unlock()

@@ -32,6 +32,7 @@ type Meter struct {
 	series   map[seriesKey]*Series
 	requests map[*metric.TagSet]*RequestSeries
 	ends     map[*metric.TagSet]*IterationSeries
+	known    map[checkKey]*Series
 	defs     []def
 	byID     map[string]int32 // of sinks: role and selector
 	groups   []string
@@ -89,7 +90,7 @@ func New(cfg Config) *Meter {
 	m := &Meter{
 		cfg: cfg, subs: map[string][]metric.Selector{},
 		series: map[seriesKey]*Series{}, requests: map[*metric.TagSet]*RequestSeries{},
-		ends: map[*metric.TagSet]*IterationSeries{}, byID: map[string]int32{},
+		ends: map[*metric.TagSet]*IterationSeries{}, known: map[checkKey]*Series{}, byID: map[string]int32{},
 		shards: make([]shard, shardCount(runtime.GOMAXPROCS(0))),
 	}
 	for i := range m.shards {
@@ -128,13 +129,43 @@ func (m *Meter) Series(mt *metric.Metric, tags *metric.TagSet) *Series {
 	return m.resolve(mt, tags)
 }
 
-// CheckSeries returns the series of one check: what Series returns for metric checks, and the check's own count in
-// group, which is kept even when the tags do not name the check.
-func (m *Meter) CheckSeries(tags *metric.TagSet, group, name string) *Series {
+// checkKey is a check as a virtual user meets it: its name, and the tags that are in force.
+type checkKey struct {
+	tags *metric.TagSet
+	name string
+}
+
+// KnownCheck returns what KeepCheck was given for the check called name under these tags, or nil.
+func (m *Meter) KnownCheck(tags *metric.TagSet, name string) *Series {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.known[checkKey{tags, name}]
+}
+
+// KeepCheck lets all virtual users share the series of a check.
+func (m *Meter) KeepCheck(tags *metric.TagSet, name string, s *Series) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.known) >= maxSeries {
+		clear(m.known)
+	}
+	m.known[checkKey{tags, name}] = s
+}
+
+// CheckSeries returns the series of one check: what Series returns for metric checks, and the check's own count in its
+// group. As in k6 a check whose tags do not name it has none, and one whose tags name no group is in none, not even the root.
+func (m *Meter) CheckSeries(tags *metric.TagSet, name string) *Series {
 	mt := m.cfg.Builtin.Checks
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	part := []metric.Tag{{Key: "check", Value: name}, {Key: "group", Value: group}}
+	if _, named := tags.Get("check"); !named {
+		return m.resolve(mt, tags)
+	}
+	part := []metric.Tag{{Key: "check", Value: name}}
+	group, grouped := tags.Get("group")
+	if grouped {
+		part = append(part, metric.Tag{Key: "group", Value: group})
+	}
 	s := &Series{m: mt, tags: tags, sinks: slices.Clone(m.resolve(mt, tags).sinks)}
 	n := len(m.defs)
 	s.sinks = append(s.sinks, m.sink(metric.CheckPart, mt, part))

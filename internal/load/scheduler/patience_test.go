@@ -89,3 +89,29 @@ func TestTopLevelCodeThatCannotBeStoppedIsLeftBehind(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoCannotBeStoppedKeepsNoNumbersBack(t *testing.T) {
+	for _, kind := range []string{
+		`executor: 'shared-iterations', vus: 2, iterations: 1000`, `executor: 'constant-vus', vus: 2, duration: '1h'`,
+		`executor: 'constant-arrival-rate', rate: 10, duration: '1h', preAllocatedVUs: 3`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			st, release := newDeafStage(t, `import { sleep } from 'k6';
+				export const options = { scenarios: { a: { `+kind+` } } };
+				export default function () { if (__VU === 1) console.log('stuck'); sleep(0.1); }`)
+			defer release()
+			st.init()
+			over := st.started(t.Context(), run.Begin{})
+			time.Sleep(2010 * time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			snap, err := st.Yield(ctx)
+			if err != nil || <-over != nil {
+				t.Error(err)
+			}
+			if c := snap.Scenarios[0]; c.Begun < 20 || c.Begun > 22 || snap.Reserved["a"] != c.Begun || c.Due != c.Begun {
+				t.Errorf("%s: %+v, %v are used", kind, c, snap.Reserved)
+			}
+		})
+	}
+}

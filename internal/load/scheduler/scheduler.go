@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -244,7 +245,9 @@ func (s *Scheduler) prepare() error {
 
 // measure makes the meter, with a place for every part of a metric that a threshold names.
 func (s *Scheduler) measure() error {
-	if !s.cfg.NoThresholds {
+	if s.cfg.NoThresholds {
+		s.doubtThresholds()
+	} else {
 		set, err := threshold.ParseSet(s.ready.Options.Thresholds)
 		if err == nil {
 			set, err = set.Resolve(s.test.Registry.Get)
@@ -268,6 +271,15 @@ func (s *Scheduler) measure() error {
 	return nil
 }
 
+// doubtThresholds warns of unread thresholds on metrics that are not there.
+func (s *Scheduler) doubtThresholds() {
+	for _, key := range slices.Sorted(maps.Keys(s.ready.Options.Thresholds)) {
+		if sel, err := threshold.ParseKey(key); err == nil && s.test.Registry.Get(sel.Metric) == nil {
+			s.cfg.Log.Warn(fmt.Sprintf("Invalid metric '%s' in threshold definitions", key), "error", fmt.Sprintf("metric '%s' does not exist in the script", sel.Metric))
+		}
+	}
+}
+
 // part is how much of the limits for the whole test falls to this runner: as much as of its VUs, so that none of a limit is
 // with a runner that has none. k6 gives each execution segment all of a limit, and so does the part that options name.
 func (s *Scheduler) part() float64 {
@@ -286,14 +298,17 @@ func (s *Scheduler) part() float64 {
 func (s *Scheduler) makeVUs(ctx context.Context) error {
 	planned, _, _ := executor.Requirements(s.scenarios, s.tuple)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for range planned {
+	var taken atomic.Int64
+	for range min(int64(runtime.GOMAXPROCS(0)), planned) { // one goroutine makes many: it needs a deep stack, which grows once
 		g.Go(func() error {
-			v, err := s.newVU(ctx)
-			if err == nil {
+			for taken.Add(1) <= planned {
+				v, err := s.newVU(ctx)
+				if err != nil {
+					return err
+				}
 				s.pool.put(v)
 			}
-			return err
+			return nil
 		})
 	}
 	err := g.Wait()
@@ -337,7 +352,7 @@ func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 
 // play runs the executors, each from its start time on.
 func (s *Scheduler) play(ctx context.Context, c *course) error {
-	defer s.settle()
+	defer s.leave()
 	if !c.wait(ctx, c.at) && ctx.Err() != nil {
 		return nil
 	}

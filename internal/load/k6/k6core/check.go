@@ -104,12 +104,17 @@ func (d *desk) lay(sets sobek.Value) {
 		d.m.vu.Throw(errNoChecks)
 	}
 	o := sets.ToObject(d.m.vu.Runtime)
-	names := o.Keys() // goes deep
+	d.put(o, o.Keys()) // which goes deep
+}
+
+func (d *desk) put(sets *sobek.Object, names []string) {
 	s := d.fresh()
-	s.sets, s.names, s.tags, s.at = o, names, d.tags, time.Now()
+	s.sets, s.names, s.tags, s.at = sets, names, d.tags, time.Now()
 }
 
 // fresh puts an empty sheet on top.
+//
+//go:noinline
 func (d *desk) fresh() *sheet {
 	if n := d.m.vu.Iteration; d.number != n {
 		d.number = n
@@ -163,19 +168,26 @@ func (d *desk) done() {
 	d.sheets = d.sheets[:len(d.sheets)-1]
 }
 
-// checkSeries makes and keeps what counts the check called name.
+// checkSeries finds or makes what counts the check called name, and keeps it.
 func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
-	vu := m.vu
-	named := tags
-	if vu.Test.SystemTags.Check {
-		named = tags.With("check", name)
+	s := m.vu.Test.Meter.KnownCheck(tags, name)
+	if s == nil {
+		m.vu.Apart(func() { s = m.newSeries(tags, name) })
 	}
-	group, _ := tags.Get("group")
-	s := vu.Test.Meter.CheckSeries(named, group, name)
 	if len(m.checks) >= maxCached {
 		m.checks = nil
 	}
 	m.checks = append(m.checks, checkEntry{tags, name, s})
+	return s
+}
+
+func (m *module) newSeries(tags *metric.TagSet, name string) *meter.Series {
+	vu, named := m.vu, tags
+	if vu.Test.SystemTags.Check {
+		named = tags.With("check", name)
+	}
+	s := vu.Test.Meter.CheckSeries(named, name)
+	vu.Test.Meter.KeepCheck(tags, name, s)
 	return s
 }
 

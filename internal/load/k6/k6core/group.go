@@ -150,7 +150,9 @@ func (m *module) enter(name, outer string, tagged bool) *groupEntry {
 		path = "" // k6: an unnamed group outside of all is no group
 	}
 	g := &groupEntry{path: path, tags: m.regroup(path, tagged)}
-	vu.Test.Meter.Group(path)
+	if tagged { // else the report has no place for it, as in k6
+		vu.Test.Meter.Group(path)
+	}
 	if m.groups == nil || len(m.groups) >= maxCached {
 		m.groups = map[groupKey]*groupEntry{}
 	}

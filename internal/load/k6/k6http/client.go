@@ -125,7 +125,7 @@ func (c *client) connect() *httpc.Client {
 	}
 	c.http = h.NewClient()
 	vu := c.vu
-	vu.OnInterrupt = append(vu.OnInterrupt, c.http.Interrupt)
+	vu.OnInterrupt.Add(c.http.Interrupt)
 	vu.OnActivate = append(vu.OnActivate, c.http.Resume)
 	vu.OnClose = append(vu.OnClose, c.http.Close)
 	vu.Traffic = c.http.Traffic
