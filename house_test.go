@@ -37,7 +37,7 @@ var floors = []struct {
 	{"2 engines: runners as processes", []string{"grid/runner"}},
 	{"2 engines: both ends of a run; they meet in the store and over the courier", []string{"grid/worker", "grid/conductor"}},
 	{"2 engines: where the runs are kept", []string{"grid/desk"}},
-	{"2 engines: how commands reach a grid", []string{"grid/client"}},
+	{"2 engines: how commands reach a grid; what scripts share", []string{"grid/client", "grid/board"}},
 	{"2 engines: help for the modules' tests, and what modules share", []string{"load/k6/scopetest", "load/k6/k6timers", "load/k6/k6html"}},
 	{"2 engines: the modules", []string{"load/k6/"}},
 	{"2 engines: the table of modules, what needs no import, one virtual user", []string{"load/k6", "load/k6/global", "load/vu"}},

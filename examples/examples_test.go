@@ -16,7 +16,9 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(built.Main(m)) }
 
-func TestEveryExampleRuns(t *testing.T) {
+// target serves the demo server until the test has ended, and returns its address.
+func target(t *testing.T) string {
+	t.Helper()
 	s, err := demo.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +32,11 @@ func TestEveryExampleRuns(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	return s.URL()
+}
+
+func TestEveryExampleRuns(t *testing.T) {
+	url := target(t)
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +51,7 @@ func TestEveryExampleRuns(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			out, err := exec.CommandContext(t.Context(), built.Path(t), "run", "--quiet", "--no-usage-report", "-e", "BASE_URL="+s.URL(), name).CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), built.Path(t), "run", "--quiet", "--no-usage-report", "-e", "BASE_URL="+url, name).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}

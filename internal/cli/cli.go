@@ -46,6 +46,9 @@ func Main(args []string, env Env) (code int) {
 		}
 		_ = g.closer()
 	}()
+	if len(args) > 0 && args[0] == runnerCommand { // before all that only people need is made
+		return g.mainRunner(args[1:])
+	}
 	root := newRoot(g)
 	root.SetArgs(args)
 	root.SetIn(env.Stdin)
@@ -164,7 +167,7 @@ func newRoot(g *global) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "log debug messages too")
 	f.StringVarP(&g.address, "address", "a", "", "serve k6's REST API at this address, such as localhost:6565 (default: no REST API)")
 	f.BoolVar(&g.profiling, "profiling-enabled", false, "serve Go's profiles under /debug/pprof/ of the REST API")
-	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newDemo(g), newDoctor(g), newVersion(g), newRuns(g), newAttach(g), newStop(g), newLogs(g), newNode(g), newGrid(g), newRunner(g))
+	root.AddCommand(newRun(g), newArchive(g), newInspect(g), newNew(g), newDemo(g), newDoctor(g), newVersion(g), newRuns(g), newAttach(g), newStop(g), newLogs(g), newNode(g), newGrid(g))
 	return root
 }
 

@@ -17,6 +17,8 @@ const (
 	mostRoom    = 96 << 20
 	beforeRun   = 25 // percent, while the virtual users are made: nothing is garbage yet
 	collectTick = 250 * time.Millisecond
+	quietTick   = 2 * time.Second // while next to no garbage is made: a host may hold thousands of runners that wait
+	quietRate   = 64 << 10        // bytes a second
 )
 
 // gcPercent is the GOGC that spends gcShare on the collector, when live bytes are alive and garbage bytes a second are
@@ -27,6 +29,14 @@ func gcPercent(live, garbage float64) int {
 	return int(min(max(100*room/max(live, 1), 10), 3000))
 }
 
+// paceOf is how often to look when rate bytes of garbage are made in a second.
+func paceOf(rate float64) time.Duration {
+	if rate < quietRate {
+		return quietTick
+	}
+	return collectTick
+}
+
 // tuneCollector sets the collector's pace until ctx is done. A user who has set GOGC is left in peace.
 func (g *global) tuneCollector(ctx context.Context) {
 	if _, set := g.Lookup("GOGC"); set {
@@ -34,7 +44,8 @@ func (g *global) tuneCollector(ctx context.Context) {
 	}
 	percent := beforeRun
 	defer debug.SetGCPercent(debug.SetGCPercent(percent))
-	tick := time.NewTicker(collectTick)
+	every := collectTick
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	read := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(read)
@@ -48,6 +59,10 @@ func (g *global) tuneCollector(ctx context.Context) {
 			made := read[1].Value.Uint64()
 			rate := float64(made-last) / now.Sub(at).Seconds()
 			last, at = made, now
+			if pace := paceOf(rate); pace != every {
+				every = pace
+				tick.Reset(every)
+			}
 			// Changing it stops the world for a moment, so not for a trifle.
 			if p := gcPercent(float64(read[0].Value.Uint64()), rate); p > percent*5/4 || p < percent*3/4 {
 				debug.SetGCPercent(p)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 )
@@ -55,4 +56,11 @@ func availableMemory(name string) uint64 {
 		}
 	}
 	return 0
+}
+
+// heapBytes is how much of the heap is in use.
+func heapBytes() uint64 {
+	read := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(read)
+	return read[0].Value.Uint64()
 }

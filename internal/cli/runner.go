@@ -11,10 +11,11 @@ import (
 	"math"
 	"os"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 
-	"github.com/spf13/cobra"
-
+	"throng/internal/fault"
 	"throng/internal/load/bundle"
 	"throng/internal/load/scheduler"
 	"throng/internal/load/script"
@@ -24,34 +25,47 @@ import (
 	"throng/internal/segment"
 )
 
-// newRunner is the command that a node starts for every part of a run. It is not for people: its standard input and output are a
-// pipe to the node.
-func newRunner(g *global) *cobra.Command {
-	return &cobra.Command{
-		Use: "runner", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return g.serveNode(cmd.Context()) },
+// runnerCommand is the command that a node starts for every part of a run. It is not for people, and no help tells of it: its
+// standard input and output are a pipe to the node. A host may hold thousands of runners, so it does without all that makes commands.
+const runnerCommand = "runner"
+
+// mainRunner is the runner command; see Main.
+func (g *global) mainRunner(args []string) (code int) {
+	beats := -1
+	for _, arg := range args {
+		n, err := strconv.Atoi(strings.TrimPrefix(arg, "--beats="))
+		if err != nil || n < 3 {
+			fmt.Fprintf(g.Stderr, "throng runner is for nodes: %q is no argument of it\n", arg)
+			return fault.Other.ExitCode()
+		}
+		beats = n
 	}
+	err := g.serveNode(beats)
+	return ending(g.Stderr, err)
 }
 
-// serveNode does what the node at the other end of standard input and output asks for.
-func (g *global) serveNode(ctx context.Context) error {
-	conn := nodeStream(g.Stdin, g.Stdout)
+// ending is the exit code of a runner that has been lost with err.
+func ending(stderr io.Writer, err error) int {
+	if err == nil || errors.Is(err, pipe.ErrGone) {
+		return 0
+	}
+	fmt.Fprintln(stderr, err)
+	return 1
+}
+
+// serveNode does what the node at the other end of standard input and output asks for. Beats is the number of the open file from
+// which beats come; below 0 they come with all else.
+func (g *global) serveNode(beats int) error {
+	conn := nodeStream(g.Stdin, g.Stdout, beats)
 	os.Stdout = g.Stderr // nothing but frames may get into the pipe
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	var tuner sync.WaitGroup
 	tuner.Go(func() { g.tuneCollector(ctx) })
 	defer tuner.Wait()
 	defer stop()
-	return pipe.Serve(ctx, conn, g.startRunner, func(err error) {
-		// Whatever goes on, a process whose node is gone, or no longer lets it, ends at once.
-		code := 0
-		if !errors.Is(err, pipe.ErrGone) {
-			fmt.Fprintln(g.Stderr, err)
-			code = 1
-		}
-		os.Exit(code)
-	})
+	// Whatever goes on, a process whose node is gone, or no longer lets it, ends at once.
+	return pipe.Serve(ctx, conn, g.startRunner, func(err error) { os.Exit(ending(g.Stderr, err)) })
 }
 
 // stream makes one stream of standard input and output.
@@ -95,6 +109,9 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 	s := t.scheduler(g, slog.New(up.Console(level)), func(c *scheduler.Config) {
 		c.Share, c.Parts, c.NoThresholds, c.Tags, c.Raw = share, job.Parts, job.NoThresholds, job.Tags, len(outputs) > 0
 		c.Consolidate = t.packedOptions(job)
+		if job.Shared {
+			c.Shared = asker{up, job.Runner}
+		}
 		if limit := job.MemoryLimit; limit > 0 && limit < math.MaxInt64 {
 			debug.SetMemoryLimit(int64(limit))
 			c.MemoryLimit = limit
@@ -103,16 +120,33 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 	return &runner{s, &feeder{ctx: ctx, outputs: outputs, drain: s.Drain, log: g.log}}, nil
 }
 
+// asker asks the node what scripts share, in the name of one runner.
+type asker struct {
+	up   *pipe.Up
+	name string
+}
+
+// Do implements run.Shared.
+func (a asker) Do(ctx context.Context, ask run.Ask) (run.Answer, error) {
+	ask.Runner = a.name
+	return a.up.Do(ctx, ask)
+}
+
 // Init reads the script, and has the outputs know what it is going to measure.
 func (r *runner) Init(ctx context.Context) (run.Ready, error) {
 	ready, err := r.Scheduler.Init(ctx)
 	if err == nil {
 		err = r.feeder.start(ready)
 	}
-	// Compiling has left garbage, and the virtual users may wait for long: many runners share the host's memory.
-	debug.FreeOSMemory()
+	if heapBytes() < smallHeap {
+		debug.FreeOSMemory()
+	}
 	return ready, err
 }
+
+// smallHeap is the size of a runner beside which the garbage that compiling has left counts. Many such runners may share the host's
+// memory, and wait for long. Of a large one collecting it would cost more than it gives.
+const smallHeap = 64 << 20
 
 // unpack reads the test that a job names.
 func (g *global) unpack(job run.Job) (*test, error) {

@@ -7,4 +7,4 @@ import (
 	"os"
 )
 
-func nodeStream(in io.Reader, out *os.File) io.ReadWriteCloser { return stream{in, out} }
+func nodeStream(in io.Reader, out *os.File, _ int) io.ReadWriteCloser { return stream{in, out} }

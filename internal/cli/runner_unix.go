@@ -3,19 +3,26 @@
 package cli
 
 import (
+	"errors"
 	"io"
 	"os"
 	"syscall"
+
+	"throng/internal/run/pipe"
 )
 
 // nodeStream makes a stream of standard input and output for which no thread waits, and which can be told to stop waiting: see
-// package pipe for why that matters in a busy process.
-func nodeStream(in io.Reader, out *os.File) io.ReadWriteCloser {
+// package pipe for why that matters in a busy process. Beats come by a file of their own, unless its number is below 0.
+func nodeStream(in io.Reader, out *os.File, beats int) io.ReadWriteCloser {
 	file, ok := in.(*os.File)
 	if !ok {
 		return stream{in, out}
 	}
-	return files{polled(file), polled(out)}
+	f := files{polled(file), polled(out)}
+	if beats < 0 || syscall.SetNonblock(beats, true) != nil {
+		return f
+	}
+	return leased{f, beats}
 }
 
 // polled returns f in non-blocking mode. The file stays open as long as the process lives.
@@ -34,10 +41,25 @@ type files struct {
 }
 
 func (f files) Write(b []byte) (int, error) { return f.out.Write(b) }
-func (f files) Close() error {
-	err := f.File.Close()
-	if cerr := f.out.Close(); err == nil {
-		err = cerr
+func (f files) Close() error                { return errors.Join(f.File.Close(), f.out.Close()) }
+
+// leased is a stream beside which beats come.
+type leased struct {
+	files
+	beats int
+}
+
+// Until implements pipe.Leased.
+func (l leased) Until() (wall int64, closed bool) {
+	var b [512]byte
+	for {
+		n, err := syscall.Read(l.beats, b[:])
+		switch {
+		case err == syscall.EINTR: //nolint:errorlint // the system call's own
+		case n > 0:
+			wall = max(wall, pipe.LastBeat(b[:n]))
+		default:
+			return wall, n == 0 && err == nil
+		}
 	}
-	return err
 }

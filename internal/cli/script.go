@@ -111,7 +111,7 @@ func (g *global) loadFrom(f *testFlags, arg string, read func(script.Options) (*
 func (t *test) compile(log *slog.Logger) (err error) {
 	modules := k6.Modules()
 	t.program, err = t.script.Compile(js.CompileOptions{
-		CompatibilityMode: t.runtime.CompatibilityMode, Log: log, Fixed: []string{"__ENV", "__VU"},
+		CompatibilityMode: t.runtime.CompatibilityMode, Log: log, Fixed: []string{"__ENV", "__VU"}, MaxBuffer: memoryLimit(),
 		IsNative: func(name string) bool { return modules[name] != nil || name == "k6" || strings.HasPrefix(name, "k6/") },
 	})
 	return err

@@ -76,7 +76,7 @@ func snapshot(t testing.TB, r *rand.Rand) metric.Snapshot {
 
 func TestASnapshotSurvivesItsEncoding(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 200 {
+	for range 60 {
 		s := snapshot(t, r)
 		b, _ := s.MarshalBinary()
 		var back metric.Snapshot

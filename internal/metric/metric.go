@@ -2,7 +2,6 @@ package metric
 
 import (
 	"fmt"
-	"regexp"
 	"sync"
 )
 
@@ -82,14 +81,28 @@ type Registry struct {
 // NewRegistry returns an empty registry; see NewBuiltin for the built-in metrics.
 func NewRegistry() *Registry { return &Registry{byName: map[string]*Metric{}} }
 
-var nameForm = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{1,128}$`)
+// validName reports whether k6 takes name for a metric: a letter or _, and then 1 to 128 letters, digits or _. A regular expression
+// that counts so far would weigh more than a small runner's virtual users.
+func validName(name string) bool {
+	if len(name) < 2 || len(name) > 129 {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
 
 // Define returns the metric of that name, creating it when it is new. A name that k6 would refuse, or one that exists
 // with another kind or other contents, is an error.
 func (r *Registry) Define(name string, kind Kind, contains Contains) (*Metric, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !nameForm.MatchString(name) {
+	if !validName(name) {
 		return nil, fmt.Errorf("Invalid metric name: '%s'. Metric names must only include up to 128 ASCII letters, numbers, or underscores and start with a letter or an underscore.", name) // scripts see this text
 	}
 	if m, ok := r.byName[name]; ok {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"throng/internal/fault"
@@ -32,7 +33,7 @@ type joinAnswer struct {
 }
 
 const (
-	joinTimeout = 15 * time.Second
+	joinTimeout = 5 * time.Second
 	joinAgain   = 300 * time.Millisecond
 	// maxSkew is how far clocks may be apart: beyond it certificates are not valid yet, or no more.
 	maxSkew  = 5 * time.Minute
@@ -41,6 +42,9 @@ const (
 
 // join asks the seeds to take this node in, again and again while none of them answers.
 func (n *Node) join(ctx context.Context) error {
+	if !slices.ContainsFunc(n.o.Seeds, func(s string) bool { return s != n.o.ClientURL }) {
+		return fault.WithHint(fault.InvalidConfig, errors.New("--seeds names this node itself and no other"), "without --seeds it founds a grid")
+	}
 	m := &memory{Name: n.name(), Identity: rand.Text(), Insecure: n.o.Insecure}
 	n.memory = m
 	client, csr, err := n.asApplicant()
@@ -58,7 +62,7 @@ func (n *Node) join(ctx context.Context) error {
 			case err == nil:
 				return n.admitted(m, answer)
 			case ctx.Err() != nil:
-				return nil
+				return context.Cause(ctx)
 			case final(err):
 				return fault.New(fault.InvalidConfig, fmt.Errorf("join the grid at %s: %w", seed, err))
 			case !told:
@@ -69,15 +73,16 @@ func (n *Node) join(ctx context.Context) error {
 		select {
 		case <-time.After(joinAgain):
 		case <-ctx.Done():
-			return nil
+			return context.Cause(ctx)
 		}
 	}
 }
 
-// final reports whether asking again would not help.
+// final reports whether asking again would not help. A conflict means that it would: there is no leader now, or another node of
+// that name was heard a moment ago.
 func final(err error) bool {
 	var r *courier.RemoteError
-	return errors.As(err, &r) && r.Status >= 400 && r.Status < 500 && !errors.Is(err, courier.ErrNotLeader) && !errors.Is(err, cluster.ErrConflict)
+	return errors.As(err, &r) && r.Status >= 400 && r.Status < 500 && r.Status != http.StatusConflict
 }
 
 // asApplicant returns what a node without a certificate calls with.
@@ -173,19 +178,45 @@ func (n *Node) vacant(ctx context.Context, node cluster.Node) error {
 		return nil
 	}
 	for _, o := range n.picture.view().Nodes {
-		taken := ""
-		switch {
-		case o.Name == node.Name && o.Alive:
-			taken = fmt.Sprintf("a node named %s, at %s, is part of the grid and alive: every node needs a --hostname of its own", o.Name, o.ClientURL)
-		case o.Name != node.Name && o.Alive && (o.ClientURL == node.ClientURL || o.ServerURL != "" && o.ServerURL == node.ServerURL):
-			taken = fmt.Sprintf("node %s has the address of node %s: every node needs --client-urls and --server-urls of its own", node.Name, o.Name)
+		same := o.ClientURL == node.ClientURL || o.ServerURL != "" && o.ServerURL == node.ServerURL
+		if !o.Alive || o.Name != node.Name && !same {
+			continue
 		}
-		if taken != "" {
-			return &courier.Status{Code: http.StatusForbidden, Err: fault.New(fault.InvalidConfig, errors.New(taken))}
+		if err := n.stillThere(ctx, o.Node); err != nil {
+			return err
 		}
+		taken := fmt.Errorf("a node named %s, at %s, is part of the grid and alive: every node needs a --hostname of its own", o.Name, o.ClientURL)
+		if o.Name != node.Name {
+			taken = fmt.Errorf("node %s has an address of node %s: every node needs --client-urls and --server-urls of its own", node.Name, o.Name)
+		}
+		return &courier.Status{Code: http.StatusForbidden, Err: fault.New(fault.InvalidConfig, taken)}
 	}
 	node.Joined = time.Now().UTC()
 	return n.put(ctx, key, node, revision)
+}
+
+// whoPath is where a node says which one it is.
+const whoPath = "/throng/v1/who"
+
+type whoAnswer struct {
+	Name     string `json:"name"`
+	Identity string `json:"identity"`
+}
+
+func (n *Node) who(*http.Request) (any, error) {
+	return whoAnswer{n.name(), n.memory.Identity}, nil
+}
+
+// stillThere asks a node that was heard a moment ago whether it is the one that the grid knows. If it is not, because it lost its
+// disk and begins anew, say, the grid will know in a moment: the error means that.
+func (n *Node) stillThere(ctx context.Context, o cluster.Node) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	var answer whoAnswer
+	if err := n.client.JSON(ctx, http.MethodGet, o.ClientURL, whoPath, nil, &answer); err != nil || answer.Identity != o.Identity {
+		return &courier.Status{Code: http.StatusConflict, Err: fmt.Errorf("node %s was heard a moment ago and does not answer now: ask again", o.Name)}
+	}
+	return nil
 }
 
 // endpoints are the addresses of those who vote, this node's first.

@@ -22,6 +22,8 @@ type memory struct {
 	mu        sync.Mutex // guards what follows, and the file
 	Endpoints []string   `json:"endpoints"`        // client URLs of the nodes that it knew last
 	Member    string     `json:"member,omitempty"` // whose data is on disk: its id, in hexadecimal
+	// Invited is the member that the node was about to start; it may have left data on disk, or not.
+	Invited string `json:"invited,omitempty"`
 }
 
 // endpoints are those last known.
@@ -31,11 +33,11 @@ func (m *memory) endpoints() []string {
 	return slices.Clone(m.Endpoints)
 }
 
-// member is the id of the member whose data is on disk; "" for none.
-func (m *memory) member() string {
+// member is the id of the member whose data is on disk; "" for none. Invited is the one that may have begun to write there.
+func (m *memory) member() (id, invited string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.Member
+	return m.Member, m.Invited
 }
 
 // change changes the memory and writes it down.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/grid/trust"
+	"throng/internal/grid/worker"
 )
 
 // Options say what a node is.
@@ -34,6 +36,8 @@ type Options struct {
 	Out       io.Writer // takes the command that joins another node
 	// Command is this program, which the runners are made from.
 	Command string
+	// start starts runners in another way than in processes of their own; nil: it does not.
+	start func(context.Context, worker.Start) (worker.Runner, error)
 }
 
 // Defaults for what was not said.

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -57,6 +58,10 @@ func (n *Node) claim(ctx context.Context, term uint64) (fence int64, err error) 
 	_, revision, err := cluster.Fetch[cluster.Leader](ctx, n.store, cluster.LeaderKey)
 	if err != nil {
 		return 0, err
+	}
+	// The store has answered, so it has a leader; who that is, and since when, a member knows a little earlier than the term.
+	if now, ok := n.leads(); !ok || now != term {
+		return 0, fmt.Errorf("%w: term %d is over", cluster.ErrDeposed, term)
 	}
 	b, err := cluster.Encode(cluster.Leader{Name: n.name(), Term: term})
 	if err != nil {

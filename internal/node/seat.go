@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,19 +34,17 @@ type seat struct {
 	stopping bool
 	door     *door // open while others may reach the store through our member
 
+	grpc, plain *http.Transport // to the member's socket
+
 	used string // the endpoints in use; owned by run
 	told string // the last complaint, so that it is made once; owned by run
 }
 
-// door is what requests to our member pass. When it closes, those under way end, too: etcd would wait for them, and a member that
-// is removed would keep their watches in the dark.
-type door struct {
-	server *etcdstore.Server
-	ctx    context.Context
-	close  context.CancelFunc
+func newSeat(n *Node) *seat {
+	s := &seat{n: n, changed: make(chan struct{})}
+	s.grpc, s.plain = s.toMember()
+	return s
 }
-
-func newSeat(n *Node) *seat { return &seat{n: n, changed: make(chan struct{})} }
 
 func (s *seat) dir() string { return filepath.Join(s.n.o.DataDir, "etcd") }
 
@@ -64,34 +63,6 @@ func (s *seat) set(server *etcdstore.Server) {
 	s.changed = make(chan struct{})
 }
 
-// through returns the member to which requests for the store may go, and the context in which they do; nil: to none of ours.
-func (s *seat) through() (*etcdstore.Server, context.Context) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.door == nil {
-		return nil, nil
-	}
-	return s.door.server, s.door.ctx
-}
-
-// open lets requests through to server; nil shuts the door.
-func (s *seat) open(server *etcdstore.Server) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.door != nil && s.door.server == server {
-		return
-	}
-	if s.door != nil {
-		s.door.close()
-		s.door = nil
-	}
-	if server != nil && !s.stopping {
-		d := &door{server: server}
-		d.ctx, d.close = context.WithCancel(context.Background())
-		s.door = d
-	}
-}
-
 // config is where the member lives.
 func (s *seat) config() etcdstore.Config {
 	c := etcdstore.Config{Name: s.n.name(), Dir: s.dir(), ClientURL: s.n.o.ClientURL, PeerURL: s.n.o.ServerURL, Log: s.n.log}
@@ -108,16 +79,18 @@ func (s *seat) stop() {
 	s.stopping = true
 	server := s.server
 	s.mu.Unlock()
-	s.open(nil)
+	s.shut()
 	if err := s.n.store.Close(); err != nil {
 		s.n.log.Debug("leave the store: " + err.Error())
 	}
 	if server == nil {
 		return
 	}
+	began := time.Now()
 	if err := server.Stop(context.Background()); err != nil {
 		s.n.log.Warn("stop etcd: " + err.Error())
 	}
+	s.n.log.Debug("etcd stopped", "after", time.Since(began))
 }
 
 func (s *seat) isStopping() bool {
@@ -131,6 +104,11 @@ const again = 500 * time.Millisecond
 
 // run does what the seat says until ctx ends, or the member comes to an end that it cannot recover from.
 func (s *seat) run(ctx context.Context) error {
+	if server, _ := s.member(); server == nil {
+		if had, _ := s.n.memory.member(); had != "" && !etcdstore.Exists(s.dir()) {
+			return s.lost()
+		}
+	}
 	if server, _ := s.member(); server == nil && etcdstore.Exists(s.dir()) {
 		// Before anything is known of the others: they may all be waiting for this member.
 		if err := s.restart(ctx); err != nil {
@@ -192,20 +170,19 @@ func (s *seat) step(ctx context.Context, server *etcdstore.Server) error {
 
 // take starts the member that the seat is for.
 func (s *seat) take(ctx context.Context, word cluster.Seat) error {
-	had := s.n.memory.member()
+	had, invited := s.n.memory.member()
 	switch {
-	case word.Member == had && etcdstore.Exists(s.dir()):
+	case (word.Member == had || word.Member == invited) && etcdstore.Exists(s.dir()):
 		return s.restart(ctx)
 	case len(word.Cluster) == 0 && word.Role == cluster.Learner:
 		return nil // the leader has not said yet with whom
 	case len(word.Cluster) == 0:
-		return fault.WithHint(fault.InvalidConfig, fmt.Errorf("this node votes, and what its member wrote to %s is lost", s.dir()),
-			"remove "+s.n.o.DataDir+" and join the grid anew, with --seeds")
-	case had != word.Member:
+		return s.lost()
+	case invited != word.Member:
 		if err := s.putAside(); err != nil {
 			return err
 		}
-		if err := s.remember(word.Member); err != nil {
+		if err := s.remember("", word.Member); err != nil {
 			return err
 		}
 	}
@@ -216,11 +193,17 @@ func (s *seat) take(ctx context.Context, word cluster.Seat) error {
 	}
 	s.set(server)
 	s.n.log.Info("this node keeps the store with the others, as a learner")
-	return nil
+	return s.remember(word.Member, "")
 }
 
-func (s *seat) remember(member string) error {
-	return s.n.memory.change(s.n.o.DataDir, func(m *memory) { m.Member = member })
+// lost is what a member's end is called whose data is gone.
+func (s *seat) lost() error {
+	return fault.WithHint(fault.InvalidConfig, fmt.Errorf("this node votes, and what its member wrote to %s is lost", s.dir()),
+		"remove "+s.n.o.DataDir+" and join the grid anew, with --seeds")
+}
+
+func (s *seat) remember(member, invited string) error {
+	return s.n.memory.change(s.n.o.DataDir, func(m *memory) { m.Member, m.Invited = member, invited })
 }
 
 // restart starts the member whose data is on disk.
@@ -233,7 +216,7 @@ func (s *seat) restart(ctx context.Context) error {
 		return fault.New(fault.Other, err)
 	}
 	s.set(server)
-	return nil
+	return s.remember(server.ID(), "")
 }
 
 // complain logs what did not work, and is tried again.
@@ -264,9 +247,11 @@ func (s *seat) yield(server *etcdstore.Server) error {
 	if err := s.reach(cluster.Seat{}, false); err != nil { // the picture is known, so this way is never our own
 		return err
 	}
+	began := time.Now()
 	if err := server.Stop(context.Background()); err != nil {
 		return fmt.Errorf("stop etcd: %w", err) // a new one could not listen
 	}
+	s.n.log.Debug("etcd stopped", "after", time.Since(began))
 	return s.vacate()
 }
 
@@ -280,7 +265,7 @@ func (s *seat) vacate() error {
 		return err
 	}
 	s.n.log.Info("this node no longer keeps the store")
-	return s.remember("")
+	return s.remember("", "")
 }
 
 // putAside moves a former member's directory away. It must not be used again: the others would take its member for one that
@@ -322,7 +307,7 @@ func (s *seat) reach(word cluster.Seat, seated bool) error {
 		}
 		return s.use(s.own(server), server.Access())
 	}
-	s.open(nil)
+	s.shut()
 	endpoints := s.others()
 	if len(endpoints) == 0 {
 		return nil

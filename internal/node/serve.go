@@ -2,18 +2,15 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"time"
 
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/client"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
@@ -57,7 +54,8 @@ func (n *Node) handler() http.Handler {
 	nodes := []trust.Role{trust.Node}
 
 	mux.Handle("POST "+joinPath, allow(n.byLeader(courier.Handler(n.admit)), trust.Join))
-	mux.Handle("POST "+renewPath, courier.Handler(n.signRenewal)) // the renewal itself proves who asks
+	mux.Handle("GET "+whoPath, allow(courier.Handler(n.who), nodes...))
+	mux.Handle("POST "+renewPath, fromStrangers(courier.Handler(n.signRenewal))) // the renewal itself proves who asks
 	mux.Handle("GET "+authorityPath, allow(courier.Handler(n.handAuthority), nodes...))
 	mux.Handle("GET "+client.ViewPath, allow(n.viewHandler(), looks...))
 	mux.Handle("POST "+gridPath, allow(n.byLeader(n.gridHandler()), orders...))
@@ -69,8 +67,11 @@ func (n *Node) handler() http.Handler {
 	mux.Handle(order.Path, allow(n.worker, nodes...))
 	mux.Handle("GET "+courier.BlobPath, allow(n.depot, nodes...))
 	mux.Handle("PUT "+courier.BlobPath, allow(n.depot, orders...))
+	mux.Handle("POST "+board.Path, allow(n.byLeader(n.boards), nodes...))
+	mux.Handle("POST "+board.CopyPath, allow(n.boards, nodes...))
 	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
 	runs := n.runsHandler()
+	mux.Handle("POST "+order.LinesPath, allow(n.byLeader(runs), nodes...))
 	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {
 		mux.Handle("GET "+path, allow(runs, looks...))
 		mux.Handle("POST "+path, allow(runs, orders...))
@@ -82,7 +83,7 @@ func (n *Node) handler() http.Handler {
 	if n.identity == nil {
 		return trust.LoopbackOnly(mux)
 	}
-	return trust.Authenticate(mux, n.tokens.Lookup, time.Now, refuse)
+	return trust.Authenticate(n.vouched(mux), n.tokens.Lookup, time.Now, refuse)
 }
 
 func refuse(w http.ResponseWriter, err error) {
@@ -126,85 +127,6 @@ func (n *Node) byLeader(own http.Handler) http.Handler {
 			courier.WriteError(w, fmt.Errorf("%w: %s does not answer: %w", courier.ErrNotLeader, leader.Name, err))
 		}).ServeHTTP(w, r)
 	})
-}
-
-// pass passes requests on to another node, streams included.
-func (n *Node) pass(base string, failed func(http.ResponseWriter, *http.Request, error)) http.Handler {
-	to, err := url.Parse(base)
-	if err != nil {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { failed(w, r, err) })
-	}
-	return &httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(to)
-			p.Out.Host = to.Host
-			p.Out.Header.Set(passed, n.name())
-		},
-		Transport: n.client.HTTP.Transport, FlushInterval: -1, ErrorHandler: failed, ErrorLog: log.New(logWriter{n.log}, "", 0),
-	}
-}
-
-// etcd passes requests on to etcd: to this node's own member if it votes, else to a node that does.
-func (n *Node) etcd() http.Handler {
-	own := &httputil.ReverseProxy{
-		Rewrite: func(p *httputil.ProxyRequest) {
-			p.Out.URL.Scheme, p.Out.URL.Host = "http", "etcd"
-			p.Out.Header.Del("Authorization") // ours, not etcd's
-		},
-		Transport: n.toSocket(), FlushInterval: -1, ErrorHandler: etcdFailed, ErrorLog: log.New(logWriter{n.log}, "", 0),
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if server, open := n.seat.through(); server != nil {
-			ctx, cancel := context.WithCancel(r.Context())
-			defer cancel()
-			defer context.AfterFunc(open, cancel)()
-			own.ServeHTTP(w, r.WithContext(ctx))
-			return
-		}
-		for _, v := range n.picture.view().Voters() {
-			if v.Name != n.name() && r.Header.Get(passed) == "" {
-				n.pass(v.ClientURL, etcdFailed).ServeHTTP(w, r)
-				return
-			}
-		}
-		etcdFailed(w, r, errors.New("this node knows none that votes"))
-	})
-}
-
-// toSocket is the way to this node's own member, whichever it is at the time.
-func (n *Node) toSocket() http.RoundTripper {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		server, _ := n.seat.member()
-		if server == nil {
-			return nil, errors.New("this node has no member of the store")
-		}
-		return new(net.Dialer).DialContext(ctx, "unix", server.Socket())
-	}
-	grpc := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, Protocols: new(http.Protocols)}
-	grpc.Protocols.SetUnencryptedHTTP2(true)
-	plain := &http.Transport{DialContext: dial, IdleConnTimeout: time.Minute, Protocols: new(http.Protocols)}
-	plain.Protocols.SetHTTP1(true) // etcd's gateway, /health, /version, /metrics
-	return byProtocol{grpc, plain}
-}
-
-type byProtocol struct{ grpc, plain http.RoundTripper }
-
-func (b byProtocol) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		return b.grpc.RoundTrip(r)
-	}
-	return b.plain.RoundTrip(r)
-}
-
-// etcdFailed answers as a gRPC client understands, and others too.
-func etcdFailed(w http.ResponseWriter, r *http.Request, err error) {
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
-		w.Header().Set("Content-Type", "application/grpc")
-		w.Header().Set("Grpc-Status", "14") // UNAVAILABLE
-		w.Header().Set("Grpc-Message", url.PathEscape(err.Error()))
-		return
-	}
-	http.Error(w, err.Error(), http.StatusBadGateway)
 }
 
 // viewHandler tells how the grid is, by the leader if there is one that answers soon, else as this node sees it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"throng/internal/grid/beat"
+	"throng/internal/grid/board"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/desk"
 	"throng/internal/grid/runner"
@@ -36,16 +37,22 @@ func (n *Node) makeServices() {
 			n.desk.Lines(node, run, part, lines, leftOut)
 		},
 	})
+	start := n.o.start
+	if start == nil {
+		start = n.startRunner
+	}
+	n.spawner = runner.NewSpawner()
 	n.worker = worker.New(worker.Config{
-		Life: n.life, Depot: n.depot, Client: n.client, Start: n.startRunner,
+		Life: n.life, Depot: n.depot, Client: n.client, Start: start,
 		Until:   func() time.Time { return n.sender.Until() },
 		Renewed: func() <-chan struct{} { return n.sender.Renewed() },
 		Offset:  func() (time.Duration, time.Duration) { return n.sender.Offset() },
+		Leader:  n.leaderURL,
 		Nudge:   func() { n.sender.Nudge() },
 	})
 	n.sender = beat.NewSender(beat.SenderConfig{
 		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
-		Failed:  func(voter string, err error) { n.log.Debug("beat to " + voter + ": " + err.Error()) },
+		Failed:  n.unheard,
 		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read,
 		Voters: func() ([]beat.Voter, string) {
 			v := n.picture.view()
@@ -57,7 +64,12 @@ func (n *Node) makeServices() {
 		},
 		Silences: func() map[string]time.Duration { return n.picture.heard() },
 	})
+	n.boards = board.New(board.Config{
+		Others: n.otherVoters, Client: n.client, Term: func() uint64 { return n.picture.view().Leader.Term },
+		Told: func(err error) { n.log.Debug(err.Error()) },
+	})
 	n.desk = desk.New(desk.Config{
+		Ended: n.boards.Forget, Lost: func(run, part, life string) { n.boards.Lost(run, runnerName(part, life)) },
 		Self: n.name(), Store: n.store, View: n.picture.view, Depot: n.depot, Client: n.client, Receiver: n.receiver, Log: n.log,
 		SummaryData: func(out conductor.Outcome, view json.RawMessage) ([]byte, error) {
 			var w summary.Wish
@@ -69,15 +81,36 @@ func (n *Node) makeServices() {
 	})
 }
 
+// runnerName is the name of one life of a part's runner.
+func runnerName(part, life string) string { return part + "/" + life }
+
+// leaderURL is the address of the node that leads, as far as this one knows.
+func (n *Node) leaderURL() string {
+	v := n.picture.view()
+	leader, _ := v.Find(v.Leader.Name)
+	return leader.ClientURL
+}
+
+// otherVoters are the addresses of the other nodes that vote and live.
+func (n *Node) otherVoters() (out []string) {
+	for _, v := range n.picture.view().Voters() {
+		if v.Name != n.name() && v.Alive {
+			out = append(out, v.ClientURL)
+		}
+	}
+	return out
+}
+
 // startRunner starts a runner in a process of its own.
 func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, error) {
 	r, err := runner.Start(ctx, runner.Config{
 		Command: []string{n.o.Command, "runner"},
+		Shared:  board.Asker{Run: s.Run, Client: n.client, Leader: n.leaderURL},
 		Job: run.Job{
-			Run: s.Run, Runner: s.Run + "/" + s.Part + "/" + n.life, Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
-			Outputs: s.Job.Outputs, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
+			Shared: true, Run: s.Run, Runner: runnerName(s.Part, n.life), Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
+			Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
 		},
-		Until: n.sender.Until, Fresh: s.Fresh,
+		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh, Lines: s.Lines,
 		Log: func(rec pipe.Record) {
 			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
 			if rec.LeftOut > 0 {

@@ -29,6 +29,8 @@ type Job struct {
 	MemoryLimit uint64 `json:"memoryLimit,omitempty"`
 	// InitTimeout bounds the script's top-level code, for each virtual user; 0: a minute.
 	InitTimeout time.Duration `json:"initTimeout,omitempty"`
+	// Shared says that the node answers what scripts share; else the runner's scripts share what they share among themselves.
+	Shared bool `json:"shared,omitempty"`
 	// Verbose sends debug messages too.
 	Verbose bool `json:"verbose,omitempty"`
 }

@@ -175,6 +175,11 @@ func (t *Tuple) Global(local int64) int64 {
 	if t.IsWhole() {
 		return local
 	}
+	return t.global(local)
+}
+
+// global stands apart so that Global costs a test where there is one instance.
+func (t *Tuple) global(local int64) int64 {
 	n := int64(len(t.own))
 	return t.outer.Global(local/n*t.lcd + t.own[local%n])
 }

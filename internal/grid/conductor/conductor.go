@@ -195,6 +195,9 @@ func (c *Conductor) measured(ctx context.Context) error {
 	if err == nil {
 		err = terr
 	}
+	if cause := context.Cause(ctx); err == nil && cause != nil { // told to end while teardown ran, which it was let finish
+		err = cause
+	}
 	return err
 }
 

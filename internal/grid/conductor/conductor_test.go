@@ -25,7 +25,8 @@ type runner struct {
 	failed   bool
 	options  plan.Options
 	drops    bool
-	idle     bool   // no iteration ends
+	idle     bool // no iteration ends
+	cleanup  time.Duration
 	executor string // of its only scenario
 }
 
@@ -58,6 +59,7 @@ func (r *runner) Run(ctx context.Context, b run.Begin) error {
 
 func (r *runner) Teardown(ctx context.Context, data []byte) error {
 	r.called = append(r.called, "teardown "+string(data))
+	time.Sleep(r.cleanup) // in a bubble
 	return ctx.Err()
 }
 
@@ -105,6 +107,19 @@ func TestLifecycleOnce(t *testing.T) {
 		}
 		if out.Err != nil || !out.Measured || out.Snapshot.Load.Iterations != 200 || string(out.SetupData) != "1" {
 			t.Errorf("outcome %+v", out)
+		}
+	})
+}
+
+func TestASignalWhileTeardownRunsLetsItFinishAndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		why := fault.New(fault.Interrupted, errors.New("told to end"))
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 12*time.Second, why)
+		defer cancel()
+		r := &runner{cleanup: 5 * time.Second}
+		start := time.Now()
+		if out := conduct(ctx, Config{Parts: []Part{{ID: "0", Runner: r}}}); fault.KindOf(out.Err) != fault.Interrupted || time.Since(start) != 15*time.Second {
+			t.Errorf("after %v: %v", time.Since(start), out.Err)
 		}
 	})
 }

@@ -73,6 +73,11 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	} else if err := c.give(ctx); err != nil {
 		return conductor.Outcome{}, err
 	}
+	for _, p := range c.record().Parts {
+		if !p.Lost.IsZero() { // under a former leader
+			c.tellLost(p)
+		}
+	}
 	parts := c.parts()
 	if len(parts) == 0 {
 		return conductor.Outcome{}, errors.New("every node that had a part of the run is gone")
@@ -277,7 +282,7 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 		},
 		Job: order.Job{
 			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
-			Outputs: asked.Outputs, InitTimeout: asked.InitTimeout,
+			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout,
 		},
 		Heard: func() (beat.Heard, bool) {
 			h, ok := c.cfg.Receiver.Parts(run)[id]

@@ -27,6 +27,9 @@ type Config struct {
 	Client   *courier.Client
 	Receiver *beat.Receiver
 	Log      *slog.Logger
+	// Ended is told of runs that have ended, again and again; Lost of parts whose runner is no more. nil: nobody wants to know.
+	Ended func(run string)
+	Lost  func(run, part, life string)
 	// SummaryData makes what handleSummary is called with; view is the submitter's wish.
 	SummaryData func(out conductor.Outcome, view json.RawMessage) ([]byte, error)
 }

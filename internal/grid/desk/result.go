@@ -235,6 +235,9 @@ func (d *Desk) tidy(ctx context.Context) error {
 			digests = append(digests, r.Asked.Bundle, r.Setup)
 		} else {
 			d.cfg.Receiver.Forget(r.ID)
+			if d.cfg.Ended != nil {
+				d.cfg.Ended(r.ID)
+			}
 		}
 		for _, digest := range digests {
 			if digest == "" {

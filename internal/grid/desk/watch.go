@@ -86,6 +86,13 @@ func (c *chair) remoteOf(id string) *order.Remote {
 	return c.remotes[id]
 }
 
+// tellLost tells whoever keeps what scripts share that a part's runner is no more.
+func (c *chair) tellLost(p cluster.Part) {
+	if c.cfg.Lost != nil {
+		c.cfg.Lost(c.id, p.ID, p.Life)
+	}
+}
+
 // replace is the conductor's Replace.
 func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
 	heard := c.cfg.Receiver.Parts(c.id)[lost.ID]
@@ -100,7 +107,11 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		p := &r.Parts[i]
 		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded
-		p.Used, p.Unknown = heard.Reserved, heard.Phase == "" && c.mayHaveBegun(p.ID)
+		if heard.Reserved != nil { // else what it was given counts
+			p.Used = heard.Reserved
+		}
+		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
+		c.tellLost(*p)
 		first := len(r.Parts)
 		d, err := c.takeOver(r, *p)
 		for _, n := range r.Parts[first:] {

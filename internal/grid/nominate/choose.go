@@ -15,8 +15,8 @@ const (
 	Lost = 3 * time.Second
 	// Grace is how long a voter must be dead before a volunteer takes its seat.
 	Grace = 10 * time.Second
-	// Patience is how long a learner may take until it has started and caught up.
-	Patience = 30 * time.Second
+	// Patience is how long a learner may take until it has started. To catch up it may take eight times as long.
+	Patience = 15 * time.Second
 	// MaxLearners is how many learners there are at a time.
 	MaxLearners = 2
 )
@@ -172,7 +172,7 @@ func dropLearner(c *count, now time.Time) (Change, bool) {
 			drop.Why = fmt.Sprintf("its node has been silent for %s", n.Silent.Round(time.Second))
 		case now.Sub(m.Since) >= Patience && !m.Started:
 			drop.Why, drop.Failed = fmt.Sprintf("it has not started within %s", Patience), true
-		case now.Sub(m.Since) >= 4*Patience:
+		case now.Sub(m.Since) >= 8*Patience:
 			drop.Why, drop.Failed = "it does not catch up", true
 		default:
 			continue

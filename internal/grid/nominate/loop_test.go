@@ -221,7 +221,7 @@ func (g *grid) run(lives, calls int, before bool) {
 		g.mu.Lock()
 		g.budget, g.before = calls, before
 		g.mu.Unlock()
-		g.lead(20 * time.Second)
+		g.lead(10 * time.Second)
 	}
 	g.mu.Lock()
 	g.budget = -1
@@ -317,7 +317,7 @@ func TestALostDiskTakesNoSeat(t *testing.T) {
 		g.putRecord(cluster.Nodes+"h3", cluster.Node{Name: "h3", ServerURL: "http://h3", Identity: "new disk"})
 		delete(g.running, "h3")
 		old := g.members[2].ID
-		g.lead(20 * time.Second)
+		g.lead(10 * time.Second)
 		var seat cluster.Seat
 		kv, err := g.store.Get(t.Context(), cluster.Seats+"h3")
 		if err == nil {

@@ -1,23 +1,16 @@
-//go:build unix
+//go:build unix && !linux
 
 package runner
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
-// attributes put the child into a group of its own, so that a Ctrl-C on the node's terminal does not reach it.
-func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+func attributes(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // niceness is how much a runner yields to its node, which must keep its lease while every core is busy.
 const niceness = 5
 
-func yieldTo(pid int) {
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, pid, niceness) // where that is not allowed it runs as it is
-}
+func prepareThread() {}
 
-func killedBySystem(s *os.ProcessState) bool {
-	w, ok := s.Sys().(syscall.WaitStatus)
-	return ok && w.Signaled() && w.Signal() == syscall.SIGKILL
-}
+func lower(pid int) { _ = syscall.Setpriority(syscall.PRIO_PROCESS, pid, niceness) } // it may always be raised
+
+func memoryKills() int64 { return 0 }

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,173 +8,204 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"throng/internal/metric"
 	"throng/internal/run"
 	"throng/internal/run/pipe"
 )
 
-// Config says how runners are started.
+// Config says how a runner is started.
 type Config struct {
 	Command []string // the program and its arguments
 	Job     run.Job
-	// Until says until when the runner may go on if it hears nothing more; see pipe.Config.
+	// Spawner starts the process; nil: the thread of the caller, and the kernel does not bind the process to the node.
+	Spawner *Spawner
+	// Processors is how many the runner may use at once; 0: all. Every one costs it some memory.
+	Processors int
+	// Until says until when the runner may go on if it hears nothing more; see pipe.Config, also for Log, Lines and Shared.
 	Until  func() time.Time
 	Log    func(pipe.Record)
 	Lines  func(output int, lines []byte)
-	Fresh  func() // is called when there is a new snapshot
 	Shared run.Shared
+	// Fresh is called when there is a new snapshot; nil: nobody is told.
+	Fresh func()
 }
 
 // Runner is a runner in a process of its own.
 type Runner struct {
 	*pipe.Client
-	cmd    *exec.Cmd
-	stderr tail
-	killed sync.Once
-	meant  bool // we killed it
-	mu     sync.Mutex
-	done   chan struct{} // closed when the process is gone
-	err    error         // set before done is closed
+	cmd   *exec.Cmd
+	said  said
+	kills int64         // what memoryKills was when it was started
+	done  chan struct{} // closed when the process is gone
+	err   error         // set before done is closed
+
+	mu    sync.Mutex // guards what follows
+	meant bool       // it was to end
 }
 
-// Start starts a runner; it ends with ctx, and by Kill.
+// Start starts a runner; it ends with ctx, by Kill, and with this process.
 func Start(ctx context.Context, cfg Config) (*Runner, error) {
+	cfg.Job.Shared = cfg.Shared != nil
 	job, err := json.Marshal(cfg.Job)
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{cmd: exec.Command(cfg.Command[0], cfg.Command[1:]...), done: make(chan struct{})}
-	in, err := r.cmd.StdinPipe()
+	r := &Runner{cmd: exec.Command(cfg.Command[0], cfg.Command[1:]...), kills: memoryKills(), done: make(chan struct{})}
+	r.cmd.Env = environment(os.Environ(), cfg.Processors)
+	r.cmd.Stderr = &r.said
+	r.cmd.WaitDelay = time.Second // for a grandchild that holds the standard error: there should be none
+	var conn duplex
+	conn.w, err = r.cmd.StdinPipe()
+	if err == nil {
+		conn.ReadCloser, err = r.cmd.StdoutPipe()
+	}
+	var beats io.Writer
+	if err == nil {
+		conn.beats, err = giveBeats(r.cmd)
+	}
+	if err == nil {
+		err = cfg.Spawner.start(ctx, r.cmd)
+	}
+	for _, f := range r.cmd.ExtraFiles {
+		_ = f.Close() // the child has its own
+	}
+	if conn.beats != nil {
+		beats = conn.beats
+	}
 	if err != nil {
-		return nil, fmt.Errorf("start a runner: %w", err)
+		return nil, errors.Join(fmt.Errorf("start a runner: %w", err), conn.close())
 	}
-	out, err := r.cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("start a runner: %w", err)
-	}
-	r.cmd.Stderr = &r.stderr
-	r.cmd.SysProcAttr = attributes()
-	if err := r.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start a runner: %w", err)
-	}
-	yieldTo(r.cmd.Process.Pid)
-	r.Client = pipe.Dial(duplex{out, in}, pipe.Config{
-		Job: job, Until: cfg.Until, Log: cfg.Log, Lines: cfg.Lines, Shared: cfg.Shared, Ended: r.ended,
+	r.Client = pipe.Dial(conn, pipe.Config{
+		Job: job, Until: cfg.Until, Beats: beats, Log: cfg.Log, Lines: cfg.Lines, Shared: cfg.Shared, Ended: r.ended,
 	})
-	go r.wait(ctx)
-	go r.freshen(cfg.Fresh)
+	go r.look(ctx, cfg.Fresh)
 	return r, nil
 }
 
-// duplex makes one stream of two.
+// environment is what a runner sees of its node's: nothing that is meant for throng itself, since a runner is told by its job.
+func environment(environ []string, processors int) []string {
+	out := make([]string, 0, len(environ)+1)
+	for _, pair := range environ {
+		if strings.HasPrefix(pair, "THRONG_") || strings.HasPrefix(pair, "K6_") || processors > 0 && strings.HasPrefix(pair, "GOMAXPROCS=") {
+			continue
+		}
+		out = append(out, pair)
+	}
+	if processors > 0 {
+		out = append(out, "GOMAXPROCS="+strconv.Itoa(processors))
+	}
+	return out
+}
+
+// duplex makes one stream of two, and closes the way of the beats with it.
 type duplex struct {
 	io.ReadCloser
-	w io.WriteCloser
+	w     io.WriteCloser
+	beats *os.File // nil: there is none
 }
 
 func (d duplex) Write(b []byte) (int, error) { return d.w.Write(b) }
-func (d duplex) Close() error                { return errors.Join(d.w.Close(), d.ReadCloser.Close()) }
 
-// wait waits for the end of the stream, which the process may outlive only for a moment, and of the process.
-func (r *Runner) wait(ctx context.Context) {
-	select {
-	case <-r.Client.Done():
-	case <-ctx.Done():
-		r.Kill()
+func (d duplex) Close() error {
+	err := errors.Join(d.w.Close(), d.ReadCloser.Close())
+	if d.beats != nil {
+		err = errors.Join(err, d.beats.Close())
 	}
-	timer := time.AfterFunc(time.Second, r.Kill)
-	state, err := r.cmd.Process.Wait()
-	timer.Stop()
-	r.mu.Lock()
-	meant := r.meant
-	r.mu.Unlock()
-	if !meant {
-		r.err = r.why(state, err)
-	}
-	close(r.done)
-	r.Client.Close()
+	return err
 }
 
-// why words the end of a process that was not to end.
-func (r *Runner) why(state *os.ProcessState, err error) error {
-	if err != nil {
-		return fmt.Errorf("the runner's process is lost: %w", err)
+// close closes what there is of it.
+func (d duplex) close() error {
+	if d.w == nil || d.ReadCloser == nil {
+		return nil // exec closes what it could not complete when it is collected
 	}
-	text := "the runner's process ended by itself: " + state.String()
-	if killedBySystem(state) {
-		text = "the runner's process was killed, most likely by the kernel because the host's memory was used up"
+	return d.Close()
+}
+
+// patience is what a process gets to end by itself once its stream has.
+const patience = time.Second
+
+// look tells of new snapshots until the stream ends, and then waits for the process. Nobody waits for it before, since that takes a
+// thread, and a node may have thousands.
+func (r *Runner) look(ctx context.Context, fresh func()) {
+	for streaming := true; streaming; {
+		select {
+		case <-r.Updated():
+			if fresh != nil {
+				fresh()
+			}
+		case <-ctx.Done():
+			r.Kill()
+			<-r.Client.Done()
+			streaming = false
+		case <-r.Client.Done():
+			streaming = false
+		}
 	}
-	if said := r.stderr.String(); said != "" {
+	// A process that dies takes the stream with it; one that lives on without it has no right to.
+	why := r.Client.Err()
+	r.Client.Close()
+	late := time.AfterFunc(patience, func() { _ = r.cmd.Process.Kill() }) // one that is gone cannot be killed
+	_ = r.cmd.Wait()                                                      // its state says the same
+	own := late.Stop()
+	r.mu.Lock()
+	if !r.meant {
+		r.err = r.why(own, why)
+	}
+	r.mu.Unlock()
+	close(r.done)
+}
+
+// why words the end of a process that was not to end. Own says that it ended by itself, else stream is why we ended it.
+func (r *Runner) why(own bool, stream error) error {
+	state := r.cmd.ProcessState
+	var text string
+	switch {
+	case !own:
+		text = "the runner's process was killed because its stream ended: " + stream.Error()
+	case killed(state) && memoryKills() > r.kills:
+		text = "the runner's process was killed by the kernel, because memory had run out"
+	case killed(state):
+		text = "the runner's process was killed, probably by the kernel for its memory"
+	default:
+		text = "the runner's process ended by itself: " + state.String()
+	}
+	if said := r.said.String(); said != "" {
 		text += ": " + said
 	}
 	return errors.New(text)
 }
 
+// ended is why calls of a runner that is gone fail.
 func (r *Runner) ended() error {
 	select {
 	case <-r.done:
 		return r.err
-	case <-time.After(2 * time.Second):
+	case <-time.After(2 * patience):
 		return nil
 	}
 }
 
-func (r *Runner) freshen(fresh func()) {
-	for {
-		select {
-		case <-r.Updated():
-			fresh()
-		case <-r.Client.Done():
-			return
-		}
-	}
-}
+// Pid is the process's number.
+func (r *Runner) Pid() int { return r.cmd.Process.Pid }
 
-// Kill ends the process at once.
+// Kill ends the process at once, whatever it does.
 func (r *Runner) Kill() {
-	r.killed.Do(func() {
-		r.mu.Lock()
-		r.meant = true
-		r.mu.Unlock()
-		_ = r.cmd.Process.Kill() // one that is gone cannot be killed
-	})
+	r.mu.Lock()
+	r.meant = true
+	r.mu.Unlock()
+	_ = r.cmd.Process.Kill() // one that is gone cannot be killed
 }
 
-// Done is closed when the process is gone; Err then says why, nil if it was killed by us.
+// Done is closed when the process is gone.
 func (r *Runner) Done() <-chan struct{} { return r.done }
 
-// Err says why the process ended.
+// Err waits for the end of the process and says why it came; nil if it was to end.
 func (r *Runner) Err() error {
 	<-r.done
 	return r.err
-}
-
-// Snapshot returns the newest snapshot that has arrived.
-func (r *Runner) Snapshot() metric.Snapshot { return r.Client.Snapshot() }
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu  sync.Mutex
-	end []byte
-}
-
-const maxTail = 4 << 10
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.end = append(t.end, b...)
-	if over := len(t.end) - maxTail; over > 0 {
-		t.end = append(t.end[:0], t.end[over:]...)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.end))
 }

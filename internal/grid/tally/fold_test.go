@@ -104,6 +104,32 @@ func TestWhatIsNoSnapshotChangesNothing(t *testing.T) {
 	}
 }
 
+func FuzzTotal(f *testing.F) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	for i := range 4 { // small: large seeds are slow to change
+		r := &runner{id: "a", counts: []float64{1}, trends: make([]float64, 100*i)}
+		s := r.snap(rng)
+		s.Late, s.Scenarios = &metric.Lateness{Start: s.Series[0].Trend}, []metric.ScenarioCount{{Name: "s", Begun: 4}}
+		f.Add(encode(f, s), encode(f, r.snap(rng)))
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		ta, decoded := tally.New(), tally.New()
+		for id, data := range map[string][]byte{"a": a, "b": b, "c": a} {
+			if _, err := ta.AddEncoded(id, data, start); err != nil {
+				return
+			}
+			var s metric.Snapshot
+			if err := s.UnmarshalBinary(data); err != nil {
+				t.Fatal(err)
+			}
+			decoded.Add(id, s, start)
+		}
+		if x, y := encode(t, ta.Total()), encode(t, decoded.Total()); !bytes.Equal(x, y) {
+			t.Fatal("the encoded sum is another")
+		}
+	})
+}
+
 // typical is the snapshot of a runner some minutes into a test of a web shop: 50 series, 20 of them trends.
 func typical(seed uint64) metric.Snapshot {
 	r := rand.New(rand.NewPCG(seed, 9))

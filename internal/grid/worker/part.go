@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -13,7 +14,6 @@ import (
 	"throng/internal/grid/fence"
 	"throng/internal/grid/order"
 	"throng/internal/run"
-	"throng/internal/run/pipe"
 )
 
 // Runner is a runner in a process of its own.
@@ -35,6 +35,7 @@ type part struct {
 	cancel   context.CancelCauseFunc
 	lines    lines
 	snapshot encoded
+	shipped  int64 // chunks of lines; used by one goroutine
 
 	mu     sync.Mutex // guards what follows
 	phase  beat.Phase
@@ -111,7 +112,7 @@ func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 		return order.Reply{}, err
 	}
 	r, err := p.w.cfg.Start(p.ctx, Start{
-		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge,
+		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge, Lines: p.ship,
 	})
 	if err != nil {
 		p.enter(beat.Failed, err)
@@ -186,8 +187,8 @@ func (p *part) watch(r Runner) {
 // orDeath returns err, or why the runner's process died if that is what came of it.
 func (p *part) orDeath(err error) error {
 	phase, why, r := p.state()
-	if errors.Is(err, pipe.ErrLost) {
-		return run.Lost(err)
+	if errors.Is(err, run.ErrLost) {
+		return err
 	}
 	select {
 	case <-r.Done():
@@ -244,6 +245,7 @@ func (p *part) elapsed() time.Duration {
 
 // flush waits until the leader and a second host hold the runner's last snapshot, at most a lease's length.
 func (p *part) flush() {
+	p.shipRest()
 	_, _, r := p.state()
 	want := r.Snapshot().Seq
 	p.w.cfg.Nudge()
@@ -251,6 +253,41 @@ func (p *part) flush() {
 	defer cancel()
 	p.snapshot.told.wait(wctx, want)
 	p.snapshot.safe.wait(wctx, want)
+}
+
+// ship brings lines of an output to the leader: again and again until it has them, or the part ends. Whoever writes them waits
+// meanwhile, so that nothing piles up here.
+func (p *part) ship(output int, lines []byte) {
+	p.shipped++
+	call := order.Lines{Part: p.id, N: p.shipped, Output: output, Lines: lines}
+	for p.ctx.Err() == nil {
+		if base := p.w.cfg.Leader(); base != "" {
+			ctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
+			err := p.w.cfg.Client.JSON(ctx, http.MethodPost, base, order.LinesPath+p.run, call, nil)
+			cancel()
+			if err == nil {
+				return
+			}
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-p.ctx.Done():
+		}
+	}
+}
+
+// shipRest waits until the leader has all lines of the outputs, at most a lease's length.
+func (p *part) shipRest() {
+	_, _, r := p.state()
+	f, ok := r.(interface{ Flush(context.Context) error })
+	if !ok || len(p.job.Outputs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
+	defer cancel()
+	if err := f.Flush(ctx); err != nil {
+		p.line(beat.Line{At: time.Now().UTC(), Level: 4, Text: "the last lines of the outputs may be missing: " + err.Error()})
+	}
 }
 
 // yield stops the scenarios in good order.

@@ -24,6 +24,8 @@ type Start struct {
 	Job               order.Job
 	Line              func(beat.Line) // takes what the script writes to its console, and the runner's log
 	Fresh             func()          // is called when there is a new snapshot
+	// Lines takes whole lines of one of the job's outputs. It waits until the leader has them, or the part ends.
+	Lines func(output int, lines []byte)
 }
 
 // Config is what a worker works with.
@@ -38,7 +40,9 @@ type Config struct {
 	Until   func() time.Time
 	Renewed func() <-chan struct{}
 	Offset  func() (offset, round time.Duration)
-	Nudge   func()
+	// Leader is the address of the node that leads; "" while nobody does.
+	Leader func() string
+	Nudge  func()
 }
 
 // Worker keeps a node's parts of all runs. It is safe for concurrent use.

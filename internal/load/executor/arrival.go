@@ -13,17 +13,6 @@ import (
 	"throng/internal/segment"
 )
 
-const (
-	// handOver is how long an iteration that found no idle VU waits for one before it is dropped. A VU that has just
-	// finished takes what is due by itself, so this only has to cover the moment between two iterations: without it,
-	// one VU that is exactly fast enough would miss every other beat. See TestNoArrivalIsLostHoweverHighTheRate for how
-	// late an iteration can begin because of it.
-	handOver = 2 * time.Millisecond
-	// quantum is the least time between two wake-ups of the dispatcher. Below a thousand arrivals a second each has its
-	// own; above, several share one and begin up to a quantum late, which is measured, since each knows when it was due.
-	quantum = time.Millisecond
-)
-
 // arrivals is an executor whose iterations begin when a curve says so, whatever became of those before.
 //
 // Work is not pushed: a VU that finishes an iteration looks for the next due one itself and only parks when there is none.
@@ -63,7 +52,8 @@ func newArrivals(b *base, curve pace.Curve, regular time.Duration) (*arrivals, e
 	}
 	a := &arrivals{base: b, regular: regular}
 	a.pre, a.max = vusOf(b.scenario, b.tuple)
-	b.most, b.tuple = a.max, numbers
+	b.most = a.max
+	b.deal(numbers)
 	if !b.tuple.IsWhole() {
 		curve = pace.Shared{Curve: curve, Share: b.tuple}
 	}
@@ -168,7 +158,7 @@ func (a *arrivals) man(inner, getting context.Context, start time.Time) {
 				a.fail(getting, err)
 				return
 			}
-			a.wg.Go(func() { a.use(inner, vu, func() { a.work(start, vu) }) })
+			a.wg.Go(func() { a.serve(inner, vu, start) })
 		}
 	})
 }
@@ -188,96 +178,13 @@ func (a *arrivals) dropRest(ctx context.Context) {
 	}
 }
 
-// dispatch deals with all that is due at now and returns when it must be called again.
-// A VU that it makes lives in ctx, and is made in making.
-func (a *arrivals) dispatch(ctx, making context.Context, now time.Duration) (next time.Duration, over bool) {
-	a.mu.Lock()
-	for a.more && a.due <= now && a.idle.len() > 0 {
-		a.idle.pop().wake <- a.take()
+// serve lets one VU work.
+func (a *arrivals) serve(ctx context.Context, vu VU, start time.Time) {
+	if a.enter(ctx, vu) {
+		a.work(start, vu)
+		a.leave(vu)
 	}
-	dropped := a.giveUp(now)
-	// One more VU is made each time work was dropped, and only if none is being made yet.
-	make1, warn := false, false
-	if dropped > 0 && !a.making {
-		if a.vus < a.max {
-			make1, a.making = true, true
-			a.vus++
-		} else if !a.warned {
-			warn, a.warned = true, true
-		}
-	}
-	vus := a.vus
-	switch {
-	case a.more && a.due <= now:
-		next = a.patience
-	case a.more:
-		next = max(a.due, a.planned+quantum)
-	default:
-		next, over = a.regular, now >= a.regular
-	}
-	a.planned = next
-	a.mu.Unlock()
-
-	if dropped > 0 {
-		a.drop(dropped)
-	}
-	if warn {
-		a.log.Warn(insufficient(vus))
-	}
-	if make1 {
-		a.wg.Go(func() { a.grow(ctx, making) })
-	}
-	return next, over
-}
-
-// giveUp gives up what no VU was free for since it was noticed, handOver ago, and starts to watch what has become due since.
-// It counts from the noticing because a dispatcher that was itself late must not blame the VUs: all may be on the point of
-// taking the next one. The caller holds mu and has handed work to all parked VUs.
-func (a *arrivals) giveUp(now time.Duration) (dropped int64) {
-	if !a.more || a.due > now {
-		return 0
-	}
-	if a.ahead < a.watched {
-		if now < a.patience {
-			return 0
-		}
-		dropped = a.watched - a.ahead
-		a.ahead = a.watched
-		a.due, a.more = a.curve.At(a.ahead)
-	}
-	a.watched, a.patience = a.curve.Due(now), now+handOver
-	return dropped
-}
-
-func insufficient(vus int64) string {
-	return fmt.Sprintf("Insufficient VUs, reached %d active VUs and cannot initialize more", vus)
-}
-
-// take gives out the next arrival. The caller holds mu and has seen that there is one.
-func (a *arrivals) take() time.Duration {
-	due := a.due
-	if a.late {
-		due, _ = a.schedule.At(a.ahead)
-	}
-	a.ahead++
-	if a.late && a.ahead-a.missed >= (a.ahead-a.first+1)/2 {
-		a.curve, a.late = a.schedule, false
-	}
-	a.due, a.more = a.curve.At(a.ahead)
-	return due
-}
-
-// grow makes one more VU and lets it work.
-func (a *arrivals) grow(ctx, making context.Context) {
-	vu, err := a.env.InitUnplanned(making)
-	a.mu.Lock()
-	a.making = false
-	a.mu.Unlock()
-	if err != nil {
-		a.fail(making, err)
-		return
-	}
-	a.use(ctx, vu, func() { a.work(a.Started(), vu) })
+	a.env.Return(vu)
 }
 
 // work is the life of one VU.
@@ -288,7 +195,7 @@ func (a *arrivals) work(start time.Time, vu VU) {
 		if !ok {
 			return
 		}
-		it := a.next()
+		it := a.numbered(a.next())
 		it.Due = start.Add(due)
 		if !vu.Iterate(it) {
 			return
@@ -370,30 +277,4 @@ func (a *arrivals) Progress() run.Progress {
 	a.mu.Unlock()
 	rate := a.curve.Rate(min(a.elapsed(), a.regular)) * a.tuple.Segment().Share()
 	return a.progress(a.Done(), vusText(a.active.Load(), vus, a.max), a.spent(a.regular), run.Column{Layout: "%r iters/s", Numbers: []float64{rate}})
-}
-
-// parked is a ring of VUs, first in first out: as in k6, work goes round all of them.
-type parked struct {
-	ring        []seat
-	head, count int
-}
-
-func (p *parked) len() int { return p.count }
-
-func (p *parked) push(s seat) {
-	if p.count == len(p.ring) {
-		bigger := make([]seat, max(8, 2*p.count))
-		n := copy(bigger, p.ring[p.head:])
-		copy(bigger[n:], p.ring[:p.head])
-		p.ring, p.head = bigger, 0
-	}
-	p.ring[(p.head+p.count)%len(p.ring)] = s
-	p.count++
-}
-
-func (p *parked) pop() seat {
-	s := p.ring[p.head]
-	p.head = (p.head + 1) % len(p.ring)
-	p.count--
-	return s
 }

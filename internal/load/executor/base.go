@@ -30,7 +30,8 @@ const endless = math.MaxInt64
 // base is what all executors have in common.
 type base struct {
 	scenario *plan.Scenario
-	tuple    *segment.Tuple // numbers the iterations
+	tuple    *segment.Tuple // numbers the iterations, see deal
+	shared   bool           // not all of them are ours
 	first    int64          // number of the first iteration in this life of the share
 	total    int64          // of iterations, former lives included
 	gate     *gate          // nil: nothing is held back
@@ -50,6 +51,7 @@ type base struct {
 	active  atomic.Int64 // VUs that are active
 	dropped atomic.Int64
 	failed  atomic.Pointer[error]
+	left    atomic.Bool // Run is not waited for any more
 
 	_     [64]byte     // every VU writes to begun, and reads what stands above: keep them on cache lines of their own
 	begun atomic.Int64 // the next iteration's number
@@ -61,12 +63,15 @@ func newBase(s *plan.Scenario, tuple *segment.Tuple, from Start, env Env, log *s
 	}
 	b := &base{
 		scenario: s, tuple: tuple, total: endless, from: from, env: env, allowed: make(chan struct{}),
-		log: log.With("executor", s.Executor, "scenario", s.Name),
+		shared: !tuple.IsWhole(), log: log.With("executor", s.Executor, "scenario", s.Name),
 	}
 	b.yielded, b.yield = context.WithCancel(context.Background())
 	b.startAt(from.Used)
 	return b
 }
+
+// deal has iterations numbered by tuple from here on.
+func (b *base) deal(tuple *segment.Tuple) { b.tuple, b.shared = tuple, !tuple.IsWhole() }
 
 // startAt makes n the number of the first iteration.
 func (b *base) startAt(n int64) {
@@ -141,10 +146,16 @@ func (b *base) end(ctx context.Context) error {
 	return nil
 }
 
-// over reports whether no iteration begins any more and none is under way.
+// over reports whether no iteration begins any more and none is under way, but for those that are left behind.
 func (b *base) over() bool {
 	phase := b.phase.Load()
-	return phase >= done || phase == waiting && b.hasYielded()
+	return phase >= done || phase == waiting && b.hasYielded() || b.left.Load()
+}
+
+// Leave implements Executor.
+func (b *base) Leave() {
+	b.Yield()
+	b.left.Store(true)
 }
 
 // Started implements Executor.
@@ -174,21 +185,29 @@ func (b *base) share(whole time.Duration) float64 {
 	return float64(b.elapsed()) / float64(whole)
 }
 
-// next numbers an iteration that is about to begin.
-func (b *base) next() Iteration { return b.numbered(b.begun.Add(1) - 1) }
+// next gives out the number of the next iteration.
+func (b *base) next() int64 { return b.begun.Add(1) - 1 }
 
+// numbered is the iteration of a number that was given out. It is small enough to be inlined, so that the result, which does not
+// fit into registers, is built where it is used: copying it costs more than all the rest (BenchmarkLoop).
 func (b *base) numbered(n int64) Iteration {
-	return Iteration{InInstance: n - b.first, InTest: b.tuple.Global(n)}
+	inTest := n
+	if b.shared {
+		inTest = b.inTest(n)
+	}
+	return Iteration{InInstance: n - b.first, InTest: inTest}
 }
 
+//go:noinline
+func (b *base) inTest(n int64) int64 { return b.tuple.Global(n) }
+
 // take is next for a scenario that has an end; false when there is nothing left, or nothing begins any more.
-func (b *base) take() (Iteration, bool) {
-	if b.gate == nil {
-		n := b.begun.Add(1) - 1
-		return b.numbered(n), n < b.total
+func (b *base) take() (int64, bool) {
+	if b.gate != nil {
+		return b.gate.take()
 	}
-	n, ok := b.gate.take()
-	return b.numbered(n), ok
+	n := b.next()
+	return n, n < b.total
 }
 
 // Count implements Executor.
@@ -210,20 +229,18 @@ func (b *base) fail(ctx context.Context, err error) {
 	}
 }
 
-// use activates a VU for the duration of work and gives it back.
-func (b *base) use(ctx context.Context, vu VU, work func()) {
-	defer b.env.Return(vu)
-	b.with(ctx, vu, work)
-}
-
-// with activates a VU for the duration of work.
-func (b *base) with(ctx context.Context, vu VU, work func()) {
+// enter activates a VU; leave ends that. They are not one function around the work, because virtual users wait by the thousand
+// under whatever stands there.
+func (b *base) enter(ctx context.Context, vu VU) bool {
 	if err := vu.Activate(ctx, b.scenario); err != nil {
 		b.fail(ctx, err)
-		return
+		return false
 	}
 	b.activate(1)
-	work()
+	return true
+}
+
+func (b *base) leave(vu VU) {
 	b.activate(-1)
 	vu.Deactivate()
 }

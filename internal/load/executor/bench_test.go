@@ -42,6 +42,20 @@ func BenchmarkArrival(b *testing.B) {
 	}
 }
 
+// BenchmarkArrivalTaken is what it costs a VU to get an arrival that is due, and its number.
+func BenchmarkArrivalTaken(b *testing.B) {
+	s := plan.Scenario{Executor: plan.ConstantArrivalRate, Rate: 1e9, TimeUnit: time.Second, Duration: time.Hour, PreAllocatedVUs: 2, MaxVUs: 2}
+	a := mustNew(b, s, nil, idler{}).(*arrivals)
+	start, s1 := time.Now().Add(-time.Hour), seat{make(chan time.Duration, 1)}
+	b.ReportAllocs()
+	for b.Loop() {
+		due, ok := a.wait(start, s1)
+		if it := a.numbered(a.next()); !ok || it.InInstance < 0 || due < 0 {
+			b.Fatal("there is no more")
+		}
+	}
+}
+
 func TestAnIterationAllocatesNothing(t *testing.T) {
 	for _, s := range []plan.Scenario{
 		{Executor: plan.SharedIterations, VUs: 1, MaxDuration: time.Hour},

@@ -14,7 +14,7 @@ func newConstantVUs(b *base) *constantVUs { return &constantVUs{newCrew(b, b.sce
 // Run implements Executor.
 func (e *constantVUs) Run(ctx context.Context) error {
 	return e.run(ctx, func(_ *member, vu VU) {
-		for !e.stop.Load() && vu.Iterate(e.next()) {
+		for !e.stop.Load() && vu.Iterate(e.numbered(e.next())) {
 		}
 	})
 }

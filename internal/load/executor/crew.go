@@ -54,7 +54,7 @@ func (c *crew) run(ctx context.Context, loop func(m *member, vu VU)) error {
 				c.fail(getting, err)
 				return
 			}
-			wg.Go(func() { c.use(inner, vu, func() { loop(&c.members[i], vu) }) })
+			wg.Go(func() { c.serve(inner, vu, &c.members[i], loop) })
 		}
 	}()
 
@@ -79,6 +79,15 @@ func (c *crew) run(ctx context.Context, loop func(m *member, vu VU)) error {
 	c.halt(cut)
 	<-quiet
 	return c.end(ctx)
+}
+
+// serve gives one VU to loop.
+func (c *crew) serve(ctx context.Context, vu VU, m *member, loop func(m *member, vu VU)) {
+	if c.enter(ctx, vu) {
+		loop(m, vu)
+		c.leave(vu)
+	}
+	c.env.Return(vu)
 }
 
 // halt lets no iteration begin any more.

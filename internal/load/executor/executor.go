@@ -67,8 +67,10 @@ type Executor interface {
 	Run(ctx context.Context) error
 	// Yield lets no iteration begin any more, now or later: Run returns when those that run have ended. It does not wait.
 	Yield()
+	// Leave says, after the end of ctx or the last moment that Run may last to, that Run is not waited for: a VU does not come back.
+	Leave()
 	// Reserve returns the number below which iterations may have begun until it is called again; it never falls. Once Run has
-	// returned, and after Yield without Run, it is the number of the first that did not begin; of an arrival rate, which
+	// returned, after Leave, and after Yield without Run, it is the number of the first that did not begin; of an arrival rate, which
 	// leaves out the numbers of what it has dropped, that of the first that was not due.
 	Reserve(now time.Time) int64
 	// Allow lets iterations begin that have a number below n, which Reserve has returned. It counts where Start.Guarded is set.

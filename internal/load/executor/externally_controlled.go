@@ -212,7 +212,10 @@ func (e *ExternallyControlled) wake(ctx context.Context, s *slot, wg *sync.WaitG
 		if before != nil {
 			<-before
 		}
-		e.with(l.ctx, s.vu, func() { l.loop(e.base, s.vu) })
+		if e.enter(l.ctx, s.vu) {
+			l.loop(e.base, s.vu)
+			e.leave(s.vu)
+		}
 	})
 }
 

@@ -29,7 +29,7 @@ func newLooper(ctx context.Context) *looper {
 func (l *looper) loop(b *base, vu VU) {
 	for {
 		for l.state.Load() == looping {
-			if !vu.Iterate(b.next()) {
+			if !vu.Iterate(b.numbered(b.next())) {
 				l.state.Store(left)
 				return
 			}

@@ -18,7 +18,7 @@ func newPerVUIterations(b *base) (*perVUIterations, error) {
 		return nil, fmt.Errorf("share the iterations of %s: %w", b.scenario.Name, err)
 	}
 	e := &perVUIterations{newCrew(b, b.scenario.MaxDuration)}
-	b.tuple = numbers
+	b.deal(numbers)
 	b.bound(e.vus * b.scenario.Iterations)
 	// Which VU had run which of them nobody knows: what is left is spread evenly.
 	left := b.total - b.first
@@ -38,8 +38,8 @@ func (e *perVUIterations) Run(ctx context.Context) error {
 			if e.stop.Load() {
 				return
 			}
-			it, ok := e.take()
-			if !ok || !vu.Iterate(it) {
+			n, ok := e.take()
+			if !ok || !vu.Iterate(e.numbered(n)) {
 				return
 			}
 			m.completed.Store(m.completed.Load() + 1)

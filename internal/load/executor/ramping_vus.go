@@ -166,7 +166,11 @@ func (e *rampingVUs) wake(ctx context.Context, l *looper, wg *sync.WaitGroup) *l
 			e.fail(l.ctx, err)
 			return
 		}
-		e.use(l.ctx, vu, func() { l.loop(e.base, vu) })
+		if e.enter(l.ctx, vu) {
+			l.loop(e.base, vu)
+			e.leave(vu)
+		}
+		e.env.Return(vu)
 	})
 	return l
 }

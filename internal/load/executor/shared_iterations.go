@@ -19,7 +19,7 @@ func newSharedIterations(b *base) (*sharedIterations, error) {
 		return nil, fmt.Errorf("share the iterations of %s: %w", b.scenario.Name, err)
 	}
 	e := &sharedIterations{newCrew(b, b.scenario.MaxDuration)}
-	b.tuple = numbers // from here on it numbers iterations, and these go by VUs
+	b.deal(numbers) // by VUs
 	b.bound(numbers.Scale(b.scenario.Iterations))
 	return e, nil
 }
@@ -42,8 +42,8 @@ func sharedIterationsOf(s *plan.Scenario, tuple *segment.Tuple) (vus, iterations
 func (e *sharedIterations) Run(ctx context.Context) error {
 	err := e.run(ctx, func(m *member, vu VU) {
 		for !e.stop.Load() {
-			it, ok := e.take()
-			if !ok || !vu.Iterate(it) {
+			n, ok := e.take()
+			if !ok || !vu.Iterate(e.numbered(n)) {
 				return
 			}
 			m.completed.Store(m.completed.Load() + 1)

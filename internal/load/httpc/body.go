@@ -272,7 +272,7 @@ func (r *body) trailerFields(n int) error {
 	if folded {
 		block = unfold(block)
 	}
-	r.resp.Trailer = Header{raw: append(r.resp.Trailer.raw[:0], block...), folded: folded}
+	r.resp.Trailer = &Header{raw: bytes.Clone(block), folded: folded}
 	h := head{folded: folded}
 	return h.fields(r.resp.Trailer.raw)
 }

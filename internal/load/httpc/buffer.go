@@ -9,6 +9,7 @@ const bufferSize = 8 << 10
 type buffer struct {
 	b    []byte
 	r, w int
+	head head // of the answer that is being read: here it takes no stack
 }
 
 // fill reads more behind what is there; it makes room first, up to limit bytes in all.
@@ -49,6 +50,6 @@ func (s *Shared) give(b *buffer) {
 	if cap(b.b) > 64<<10 {
 		return
 	}
-	b.r, b.w = 0, 0
+	b.r, b.w, b.head.firstLength = 0, 0, nil
 	s.buffers.Put(b)
 }

@@ -28,74 +28,116 @@ type flight struct{ cancel context.CancelCauseFunc }
 func (s *Shared) NewClient() *Client { return &Client{s: s} }
 
 // Do sends req and reads the whole answer. Its error is ErrInterrupted or an *Error.
+//
+// What it does step by step returns before the wait begins, for under the frames of this function virtual users wait by
+// the thousand.
 func (c *Client) Do(req *Request, resp *Response) error {
-	start := time.Now()
-	resp.reset(start)
-	err := c.do(req, resp, start)
-	if err != nil {
-		return failure(err)
+	resp.reset(time.Now())
+	for {
+		cn, err := c.ready(req, resp)
+		if cn == nil && err == nil {
+			cn, err = c.open(req, resp)
+		}
+		if err != nil {
+			return c.refused(resp, err)
+		}
+		again := false
+		if cn.h2 != nil {
+			again, err = cn.exchange2(c, req, resp, deadlineOf(req, resp))
+		} else {
+			if cn.x.send() {
+				cn.x.await()
+			}
+			if cn.x.first > 0 {
+				cn.x.receive()
+			}
+			again, err = cn.x.finish(c)
+		}
+		if !again || !c.mayRetry(deadlineOf(req, resp)) {
+			return failure(err)
+		}
+		resp.reset(resp.Times.Start)
 	}
-	return nil
 }
 
-func (c *Client) do(req *Request, resp *Response, start time.Time) error {
+// refused ends an exchange that had no connection.
+func (c *Client) refused(resp *Response, err error) error {
+	resp.Times.Total = resp.Times.now()
+	return failure(err)
+}
+
+// deadlineOf is when the exchange must be over; the zero time: never.
+func deadlineOf(req *Request, resp *Response) time.Time {
 	deadline := req.Deadline
 	if req.Timeout > 0 {
-		if d := start.Add(req.Timeout); deadline.IsZero() || d.Before(deadline) {
+		if d := resp.Times.Start.Add(req.Timeout); deadline.IsZero() || d.Before(deadline) {
 			deadline = d
 		}
 	}
+	return deadline
+}
+
+// ready finds a connection and writes the request into a buffer. Without error and connection there is none yet.
+func (c *Client) ready(req *Request, resp *Response) (*conn, error) {
 	if req.URL.bad != nil {
-		resp.Times.End = start
-		return req.URL.bad
+		return nil, req.URL.bad
 	}
 	to, err := c.s.routeOf(req.URL)
 	if err != nil {
-		resp.Times.End = start
-		return err
+		return nil, err
 	}
-	closing := req.Close || c.s.cfg.NoConnectionReuse
-	for {
-		cn, err := c.acquire(req, to, start)
-		if err != nil {
-			return err
-		}
-		b, msg, rest, err := c.message(req, to, closing)
-		if err != nil {
-			if cn != nil {
-				c.release(cn, true, start)
-			}
-			resp.Times.End = time.Now()
-			return err
-		}
-		if cn == nil {
-			c.s.give(b) // connecting takes time, and a thousand others may be connecting too
-			if cn, err = c.dialApart(to, deadline, &resp.Times); err != nil {
-				resp.Times.End = time.Now()
-				return err
-			}
-			if b, msg, rest, err = c.message(req, to, closing); err != nil {
-				return err
-			}
-		} else {
-			resp.Reused = true
-		}
-		var again bool
-		if cn.h2 != nil {
-			c.s.give(b)
-			again, err = cn.exchange2(c, req, resp, deadline)
-		} else {
-			cn.x = exchange{cn: cn, req: req, resp: resp, b: b, closing: closing}
-			again, err = cn.x.do(c, msg, rest, deadline)
-		}
-		if again && c.mayRetry(deadline) {
-			t := Times{Start: start}
-			resp.reset(start)
-			resp.Times = t
-			continue
-		}
-		return err
+	cn, err := c.acquire(req, to, resp.Times.Start)
+	if cn == nil || err != nil {
+		return nil, err
 	}
+	resp.Reused = true
+	return c.load(cn, req, resp)
+}
+
+// open makes a connection and writes the request into a buffer.
+func (c *Client) open(req *Request, resp *Response) (*conn, error) {
+	to, err := c.s.routeOf(req.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.check(req, to); err != nil {
+		return nil, err
+	}
+	cn, err := c.dialApart(to, deadlineOf(req, resp), &resp.Times)
+	if err != nil {
+		return nil, err
+	}
+	return c.load(cn, req, resp)
+}
+
+// check refuses a request that cannot be written, before a connection is made for it.
+func (c *Client) check(req *Request, to *route) error {
+	b, _, _, err := c.message(req, to, false)
+	if err == nil {
+		c.s.give(b) // connecting takes time, and a thousand others may be connecting too
+	}
+	return err
+}
+
+// load prepares the exchange of req on cn.
+func (c *Client) load(cn *conn, req *Request, resp *Response) (*conn, error) {
+	resp.Peer = cn.peer
+	if cn.h2 != nil {
+		return cn, nil
+	}
+	cn.w.until(deadlineOf(req, resp))
+	x := &cn.x
+	x.cn, x.req, x.resp, x.closing = cn, req, resp, req.Close || c.s.cfg.NoConnectionReuse
+	if x.msg = req.complete(cn.to, x.closing); x.msg != nil {
+		return cn, nil
+	}
+	var err error
+	if x.b, x.msg, x.rest, err = c.message(req, cn.to, x.closing); err != nil {
+		*x = exchange{}
+		c.release(cn, true, resp.Times.Start)
+		return nil, err
+	}
+	return cn, nil
 }
 
 // message writes the request into a buffer; rest is what did not fit in.
@@ -136,15 +178,12 @@ func (c *Client) pick(to *route) (*conn, error) {
 	}
 	for i := len(c.conns) - 1; i >= 0; i-- {
 		cn := c.conns[i]
-		if cn.to.key != to.key {
+		if cn.to != to && cn.to.key != to.key {
 			continue
 		}
 		if cn.h2 != nil {
-			if cn.h2.ReserveNewRequest() {
+			if c.reserve(i) {
 				return cn, nil
-			}
-			if st := cn.h2.State(); st.Closed {
-				c.conns = slices.Delete(c.conns, i, i+1) // its own goroutine has closed it
 			}
 			continue
 		}
@@ -156,6 +195,18 @@ func (c *Client) pick(to *route) (*conn, error) {
 	return nil, nil
 }
 
+// reserve takes a stream of the i-th connection, which is one of HTTP/2.
+func (c *Client) reserve(i int) bool {
+	h2 := c.conns[i].h2
+	if h2.ReserveNewRequest() {
+		return true
+	}
+	if st := h2.State(); st.Closed {
+		c.conns = slices.Delete(c.conns, i, i+1) // its own goroutine has closed it
+	}
+	return false
+}
+
 // release puts a connection back, or closes it. The return says whether it was kept.
 func (c *Client) release(cn *conn, keep bool, now time.Time) bool {
 	c.mu.Lock()
@@ -165,7 +216,7 @@ func (c *Client) release(cn *conn, keep bool, now time.Time) bool {
 		return false
 	}
 	cn.busy = false
-	cn.idleSince = now
+	cn.idleSince = c.s.moment(now)
 	if len(c.conns) == 1 {
 		c.mu.Unlock()
 		return true

@@ -75,6 +75,7 @@ type Shared struct {
 	hosts   map[string]netip.AddrPort // keys in lower case
 	dns     resolver
 	buffers sync.Pool // *buffer
+	epoch   time.Time
 	// connect is dialTCP, save in tests that need no network.
 	connect func(ctx context.Context, addr string, t *Times) (net.Conn, error)
 }
@@ -93,7 +94,7 @@ func NewShared(cfg Config) *Shared {
 	if slices.Contains(strings.Split(os.Getenv("GODEBUG"), ","), "http2client=0") {
 		cfg.DisableHTTP2 = true
 	}
-	s := &Shared{cfg: cfg, hosts: make(map[string]netip.AddrPort, len(cfg.Hosts))}
+	s := &Shared{epoch: time.Now(), cfg: cfg, hosts: make(map[string]netip.AddrPort, len(cfg.Hosts))}
 	for k, v := range cfg.Hosts {
 		s.hosts[strings.ToLower(k)] = v
 	}

@@ -1,10 +1,8 @@
 package httpc
 
 import (
-	"crypto/tls"
 	"io"
 	"net"
-	"net/netip"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -13,21 +11,21 @@ import (
 
 // conn is a connection that can carry exchanges: one at a time, or many over HTTP/2.
 type conn struct {
-	s      *Shared
-	to     *route
-	w      wire
-	rw     net.Conn // w, or TLS on top of it
-	tls    *tls.ConnectionState
-	h2     *http2.ClientConn // nil: HTTP/1.1
-	remote netip.AddrPort
-	x      exchange // over HTTP/1.1 there is one at a time; here it need not be allocated
+	s    *Shared
+	to   *route
+	w    wire
+	rw   net.Conn // w, or TLS on top of it
+	peer *Peer
+	h2   *http2.ClientConn // nil: HTTP/1.1
+	x    exchange          // over HTTP/1.1 there is one at a time; here it need not be allocated
 
 	// Guarded by the Client's mutex.
 	busy      bool
-	idleSince time.Time
-	reuses    int  // how often it was taken out of the pool
-	rested    bool // it was idle for a while before the present exchange
-	promised  bool // the last answer said Connection: keep-alive, which HTTP/1.1 servers need not say
+	idleSince moment
+	reuses    int   // how often it was taken out of the pool
+	rested    bool  // it was idle for a while before the present exchange
+	promised  bool  // the last answer said Connection: keep-alive, which HTTP/1.1 servers need not say
+	unknown   uint8 // answers in a row whose head was not the one that its URL is known for
 }
 
 // prepare does everything between TCP and the first request: proxies and TLS.
@@ -46,7 +44,7 @@ func (c *Client) prepare(cn *conn, t *Times) error {
 		return err
 	}
 	state := tc.ConnectionState()
-	cn.tls = &state
+	cn.peer.TLS = &state
 	return nil
 }
 
@@ -115,7 +113,7 @@ func (r ready) Dial(string, string) (net.Conn, error) { return &r.cn.w, nil }
 
 // settle decides between HTTP/1.1 and HTTP/2 once the handshake is over.
 func (c *Client) settle(cn *conn) (*conn, error) {
-	if cn.tls == nil || cn.tls.NegotiatedProtocol != "h2" {
+	if cn.peer.TLS == nil || cn.peer.TLS.NegotiatedProtocol != "h2" {
 		return cn, nil
 	}
 	return c.upgrade(cn)
@@ -132,7 +130,7 @@ const alwaysLook = 3
 // alive tells whether the server has closed an idle connection or sent something nobody asked for. A connection that is
 // in steady use is not asked, since that takes as long as a tenth of a small exchange, unless the request must not fail.
 func (cn *conn) alive(now time.Time, replayable bool) bool {
-	cn.rested = now.Sub(cn.idleSince) >= restAfter
+	cn.rested = cn.s.moment(now)-cn.idleSince >= moment(restAfter)
 	cn.reuses++
 	if replayable && !cn.rested && cn.reuses > alwaysLook {
 		return true

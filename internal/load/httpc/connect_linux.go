@@ -11,12 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connectShallow is true where connectTCP needs little of the caller's stack: net.Dialer's own way is so deep that every
-// virtual user would end up with twice the stack that it needs for the rest of its life.
-const connectShallow = true
-
 // connectTCP makes a TCP connection, from local if that is valid, as net.Dialer does: no delay, and keep-alive probes
-// every 30 seconds. It ends early with ctx. Errors are those of net.Dialer.
+// every 30 seconds. It ends early with ctx. Errors are those of net.Dialer. It needs a third of net.Dialer's stack, for at
+// the start of a run thousands may wait in it at once.
 func connectTCP(ctx context.Context, timeout time.Duration, local, target netip.AddrPort) (net.Conn, error) {
 	refuse := func(err error) error {
 		op := &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(target), Err: err}

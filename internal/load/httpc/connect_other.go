@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-const connectShallow = false
-
 // connectTCP is net.Dialer's way.
 func connectTCP(ctx context.Context, timeout time.Duration, local, target netip.AddrPort) (net.Conn, error) {
 	d := net.Dialer{Timeout: timeout, KeepAlive: 30 * time.Second}

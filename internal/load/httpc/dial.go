@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -67,12 +68,9 @@ func (r *route) absolute() bool {
 	return r.proxy != nil && !r.tls && r.proxy.Scheme != "socks5" && r.proxy.Scheme != "socks5h"
 }
 
-// dialApart is dial, on a goroutine of its own where it needs a deep stack, as names, proxies and handshakes do: a
-// goroutine keeps its stack for long, and thousands of virtual users would each keep one.
+// dialApart is dial on a goroutine of its own: it needs a deep stack, a goroutine keeps its stack for long, and thousands
+// of virtual users would each keep one.
 func (c *Client) dialApart(to *route, deadline time.Time, t *Times) (cn *conn, err error) {
-	if connectShallow && !to.tls && to.proxy == nil && to.isAddress() {
-		return c.dial(to, deadline, t)
-	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -80,12 +78,6 @@ func (c *Client) dialApart(to *route, deadline time.Time, t *Times) (cn *conn, e
 	}()
 	<-done
 	return cn, err
-}
-
-// isAddress says that no name must be looked up.
-func (r *route) isAddress() bool {
-	_, err := netip.ParseAddrPort(r.addr)
-	return err == nil
 }
 
 // dial makes a connection that is ready for a request and marked as busy.
@@ -113,7 +105,7 @@ func (c *Client) because(err error) error {
 
 // connect makes the TCP connection.
 func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error) {
-	ctx, end, err := c.begin(deadline)
+	ctx, end, err := c.begin(time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -122,23 +114,25 @@ func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error)
 	if to.proxy != nil {
 		addr = to.proxyAddr
 	}
-	nc, err := c.s.connect(ctx, addr, t)
+	nc, err := c.s.connect(until{ctx, deadline}, addr, t)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
+		} else if !deadline.IsZero() && !time.Now().Before(deadline) {
+			err = errTimedOut
 		}
 		if to.proxy != nil && cause(err) {
 			err = &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err}
 		}
 		return nil, err
 	}
-	cn := &conn{s: c.s, to: to, busy: true}
-	cn.w = wire{Conn: nc, sent: &c.sent, received: &c.received}
+	cn := &conn{s: c.s, to: to, busy: true, peer: new(Peer)}
+	cn.w = wire{Conn: nc, s: c.s, sent: &c.sent, received: &c.received}
 	cn.w.until(deadline)
 	cn.rw = &cn.w
 	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
-		cn.remote = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+		cn.peer.Addr = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
 	if err := c.enlist(cn); err != nil {
 		nc.Close()
@@ -146,6 +140,16 @@ func (c *Client) connect(to *route, deadline time.Time, t *Times) (*conn, error)
 	}
 	return cn, nil
 }
+
+// until is a context that tells of a deadline and does not end with it: whoever connects sets it on the socket. A timer for
+// each connection that is made would stay in the runtime's lists for the length of a timeout.
+type until struct {
+	context.Context
+	deadline time.Time
+}
+
+// Deadline implements context.Context.
+func (u until) Deadline() (time.Time, bool) { return u.deadline, !u.deadline.IsZero() }
 
 // cause reports whether err is the network's own, not our deadline or an interruption.
 func cause(err error) bool {
@@ -158,10 +162,8 @@ func (s *Shared) dialTCP(ctx context.Context, addr string, t *Times) (net.Conn, 
 	if err != nil {
 		return nil, err
 	}
-	asked := time.Now()
 	target, err := s.target(ctx, host, port)
 	connect := time.Now()
-	t.DNS = connect.Sub(asked)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +175,9 @@ func (s *Shared) dialTCP(ctx context.Context, addr string, t *Times) (net.Conn, 
 	}
 	nc, err := connectTCP(ctx, s.cfg.DialTimeout, local, target)
 	if err != nil {
+		if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) && errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, errTimedOut // it is the exchange that had no more time
+		}
 		return nil, err
 	}
 	t.Connecting = time.Since(connect)
@@ -193,6 +198,11 @@ func (s *Shared) target(ctx context.Context, host, port string) (netip.AddrPort,
 	}
 	to, ok := s.led(lower, port)
 	if !ok {
+		if d, ok := ctx.Deadline(); ok {
+			var stop context.CancelFunc
+			ctx, stop = context.WithDeadlineCause(ctx, d, errTimedOut)
+			defer stop()
+		}
 		ip, err := s.dns.resolve(ctx, lower)
 		if err != nil {
 			return netip.AddrPort{}, err

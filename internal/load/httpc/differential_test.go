@@ -88,8 +88,8 @@ func askUs(method, script string) (o outcome) {
 	o.Status, o.StatusText, o.Proto, o.Header, o.Body = r.Status, r.StatusText, r.Proto, flat(collect(r.Header)), string(r.Body)
 	if err != nil {
 		o.BodyErr = err.Error()
-	} else {
-		o.Trailer = flat(collect(r.Trailer))
+	} else if r.Trailer != nil {
+		o.Trailer = flat(collect(*r.Trailer))
 	}
 	return o
 }

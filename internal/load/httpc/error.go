@@ -95,10 +95,11 @@ func (e *blockedHost) Error() string {
 
 // failure classes an error. It keeps ErrInterrupted as it is.
 func failure(err error) error {
+	if err == nil {
+		return nil // before what follows is allocated
+	}
 	var done *Error
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, ErrInterrupted):
 		return ErrInterrupted
 	case errors.As(err, &done):

@@ -13,21 +13,26 @@ import (
 // maxHead bounds all heads of one exchange together, in bytes, as net/http does by default.
 const maxHead = 10 << 20
 
+// framing is what a head says about the body behind it and about the connection.
+type framing struct {
+	length    int64 // of the body; -1: until the connection closes, or chunked
+	chunked   bool
+	close     bool // the server will not keep the connection
+	keepAlive bool // it has promised to
+}
+
 // head reads status lines and fields, and keeps what frames the body.
 type head struct {
+	framing
 	limit int // bytes that may still come
 
 	major, minor  int
-	chunked       bool
-	length        int64 // of the body; -1: until the connection closes, or chunked
-	close         bool  // the server will not keep the connection
 	lengths       int
 	codings       int
 	coding        string
 	firstLength   []byte
-	cookies       bool // a Set-Cookie came
+	seen          uint16 // 1<<kind of the special fields that came
 	hasClose      bool
-	hasKeepAlive  bool
 	badTrailerKey string
 	hasTrailer    bool
 	folded        bool
@@ -36,7 +41,7 @@ type head struct {
 
 // read takes one head from the buffer, reading more as needed, and fills resp. What it refuses, net/http refuses.
 func (h *head) read(b *buffer, src io.Reader, resp *Response, method string) error {
-	*h = head{limit: h.limit, length: -1}
+	*h = head{limit: h.limit, framing: framing{length: -1}}
 	n, err := h.line(b, src, 0)
 	if err != nil {
 		return err
@@ -44,7 +49,46 @@ func (h *head) read(b *buffer, src io.Reader, resp *Response, method string) err
 	if err := h.status(dropEnd(b.b[b.r:b.r+n]), resp); err != nil {
 		return err
 	}
-	begin := n
+	if size := h.quick(b.b[b.r+n : b.w]); size > 0 && n+size <= h.limit {
+		resp.Header = Header{raw: append(resp.Header.raw[:0], b.b[b.r+n:b.r+n+size]...), seen: h.seen}
+		b.r += n + size
+		h.limit -= n + size
+		return h.frame(resp, method)
+	}
+	*h = head{limit: h.limit, framing: framing{length: -1}, major: h.major, minor: h.minor}
+	return h.slow(b, src, resp, method, n)
+}
+
+// quick reads fields that are here as a whole and have nothing unusual about them, in one pass. It returns how many bytes
+// they are, the empty line included, and 0 for those that slow must look at.
+func (h *head) quick(p []byte) int {
+	at := 0
+	for {
+		n := bytes.IndexByte(p[at:], '\n')
+		if n < 0 {
+			return 0
+		}
+		line := dropEnd(p[at : at+n+1])
+		at += n + 1
+		if len(line) == 0 {
+			return at
+		}
+		colon := 0
+		for colon < len(line) && tokenBytes[line[colon]] {
+			colon++
+		}
+		if colon == 0 || colon == len(line) || line[colon] != ':' || !fieldValue(line[colon+1:]) {
+			return 0
+		}
+		if kind := special(line[:colon]); kind != ordinary {
+			h.note(kind, trimValue(line[colon+1:], false))
+		}
+	}
+}
+
+// slow reads fields behind a status line of begin bytes, in two passes: what is wrong with the lines comes before what is
+// wrong with a field.
+func (h *head) slow(b *buffer, src io.Reader, resp *Response, method string, begin int) error {
 	at := begin
 	for {
 		n, err := h.line(b, src, at)
@@ -72,7 +116,7 @@ func (h *head) read(b *buffer, src io.Reader, resp *Response, method string) err
 	if err := h.fields(resp.Header.raw); err != nil {
 		return err
 	}
-	resp.Header.cookies = h.cookies
+	resp.Header.seen = h.seen
 	return h.frame(resp, method)
 }
 
@@ -209,12 +253,11 @@ func malformed(line []byte) error {
 }
 
 func (h *head) note(kind uint8, value []byte) {
+	h.seen |= 1 << kind
 	switch kind {
-	case isSetCookie:
-		h.cookies = true
 	case isConnection:
 		h.hasClose = h.hasClose || hasToken(value, "close")
-		h.hasKeepAlive = h.hasKeepAlive || hasToken(value, "keep-alive")
+		h.keepAlive = h.keepAlive || hasToken(value, "keep-alive")
 	case isContentLength:
 		if h.lengths++; h.lengths == 1 {
 			h.firstLength = value
@@ -253,7 +296,7 @@ func (h *head) note(kind uint8, value []byte) {
 func (h *head) frame(resp *Response, method string) error {
 	hd := &resp.Header
 	hd.pragma = h.pragma == 2 && h.cache == 0
-	h.close = h.major < 1 || h.hasClose || h.major == 1 && h.minor == 0 && !h.hasKeepAlive
+	h.close = h.major < 1 || h.hasClose || h.major == 1 && h.minor == 0 && !h.keepAlive
 	if h.hasClose && h.major >= 1 && (h.major > 1 || h.minor > 0) {
 		hd.hide |= 1 << isConnection
 	}

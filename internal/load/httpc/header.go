@@ -10,19 +10,31 @@ import (
 // connection is not shown, as in net/http: Transfer-Encoding, Content-Length and Trailer of a chunked body,
 // Connection when it says close.
 type Header struct {
-	raw     []byte // lines with folds undone, each ended by \n
-	hide    uint16 // 1<<kind of special fields that are not shown
-	single  bool   // show one Content-Length of several equal ones
-	folded  bool   // raw was rewritten: its lines are trimmed
-	cookies bool   // a Set-Cookie is among them
-	pragma  bool   // Pragma: no-cache came without Cache-Control, which net/http then adds
+	raw    []byte // lines with folds undone, each ended by \n
+	shared bool   // raw is a known head's: nobody may write to it
+	hide   uint16 // 1<<kind of special fields that are not shown
+	single bool   // show one Content-Length of several equal ones
+	folded bool   // raw was rewritten: its lines are trimmed
+	seen   uint16 // 1<<kind of the special fields that are among them
+	pragma bool   // Pragma: no-cache came without Cache-Control, which net/http then adds
 }
 
 // Raw returns the lines as they came, obsolete folds undone. It belongs to the Response.
 func (h Header) Raw() []byte { return h.raw }
 
+// reusable is raw's room for another head.
+func (h Header) reusable() []byte {
+	if h.shared {
+		return nil
+	}
+	return h.raw[:0]
+}
+
 // SetsCookies reports whether Values("Set-Cookie") would find anything.
-func (h Header) SetsCookies() bool { return h.cookies }
+func (h Header) SetsCookies() bool { return h.seen&(1<<isSetCookie) != 0 }
+
+// Encoded reports whether Get("Content-Encoding") may find anything.
+func (h Header) Encoded() bool { return h.seen&(1<<isContentEncoding) != 0 }
 
 // Each yields canonical name and value of each field in the order they came.
 func (h Header) Each() iter.Seq2[string, string] {
@@ -108,7 +120,7 @@ func (h Header) Len() int {
 }
 
 func (h *Header) add(name, value string) {
-	h.cookies = h.cookies || special(name) == isSetCookie
+	h.seen |= 1 << special(name)
 	h.raw = append(h.raw, name...)
 	h.raw = append(h.raw, ": "...)
 	h.raw = append(h.raw, value...)

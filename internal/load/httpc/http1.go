@@ -4,63 +4,185 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync/atomic"
 	"time"
 )
 
-// exchange is one request and its answer over HTTP/1.1.
+// exchange is one request and its answer over HTTP/1.1: send, await, receive and finish, in this order. It is part of its
+// connection, so its state takes no stack while a virtual user waits.
 type exchange struct {
 	cn      *conn
 	req     *Request
 	resp    *Response
-	b       *buffer
+	b       *buffer // nil while it is not needed
+	msg     []byte  // what is sent with one write; it may stand in b
+	rest    []byte  // of a body that is too large for that
 	closing bool
 
-	wrote   int  // bytes handed to the connection
-	heard   bool // something came back
+	wrote   int           // bytes handed to the connection
+	sent    time.Duration // when they were, since the exchange's start
+	first   time.Duration // when something came back; 0: nothing has
+	failed  error         // why the request could not be sent to its end
+	err     error         // what the exchange has failed with
+	keep    bool          // the connection is good for another exchange
 	writing *writer
 }
 
-// do sends msg, which is in the buffer, and rest, and reads the answer. again says that the connection was dead before
+// send writes head and body. A body too large for one write goes on in a goroutine: a server may answer, and stop
+// reading, before it has all of it. It reports whether an answer may come.
+func (x *exchange) send() bool {
+	cn, t := x.cn, &x.resp.Times
+	if !x.resp.Reused { // one that lies ready is there at once: asking the clock would take as long
+		t.Blocked = t.now()
+	}
+	cn.w.yield = cn.peer.TLS == nil
+	if cn.peer.TLS == nil && cn.w.canAwait() {
+		x.wrote, x.failed = cn.w.send(x.msg)
+	} else {
+		x.wrote, x.failed = cn.rw.Write(x.msg)
+	}
+	x.sent = t.now()
+	if x.failed == nil {
+		if len(x.rest) > 0 {
+			x.writing = startWriter(x, x.rest)
+		}
+		return true
+	}
+	return x.wrote > 0 && !isDeadline(x.failed)
+}
+
+// await reads the first bytes of the answer. Where that is possible, the buffer is of use to others meanwhile.
+func (x *exchange) await() {
+	if x.cn.peer.TLS != nil || x.writing != nil || !x.cn.w.canAwait() {
+		if x.b == nil {
+			x.b = x.cn.s.take()
+		}
+		_, x.err = x.b.fill(x.cn.rw, maxHead)
+	} else {
+		if x.b != nil {
+			x.cn.s.give(x.b)
+		}
+		x.b, x.err = x.cn.w.await()
+	}
+	if x.err == nil {
+		x.first = max(x.resp.Times.now(), 1)
+	} else if x.failed != nil && !isDeadline(x.err) {
+		x.err = x.failed
+	}
+}
+
+// receive reads the answer, whose first bytes are in the buffer.
+func (x *exchange) receive() {
+	f := &x.b.head.framing
+	if k := x.req.URL.head.Load(); k != nil && k.is(x.b, x.req.Method) {
+		k.tell(x.b, x.resp, f)
+		x.cn.unknown = 0
+	} else if x.err = x.head(); x.err != nil {
+		x.garbled()
+		return
+	}
+	if x.resp.Status == http.StatusSwitchingProtocols {
+		return
+	}
+	if !f.chunked && f.length >= 0 && int64(x.b.w-x.b.r) >= f.length {
+		x.take(int(f.length))
+	} else if x.err = x.body(f); x.err != nil {
+		return
+	}
+	x.cn.promised = f.keepAlive
+	// Bytes behind the answer are an answer to nothing: the connection cannot be trusted.
+	x.keep = !f.close && !x.closing && x.resp.Status >= 200 && x.b.r == x.b.w && !x.req.asksClose()
+}
+
+// head reads heads up to the one that counts.
+func (x *exchange) head() error {
+	b := x.b
+	b.head = head{limit: maxHead}
+	for {
+		from := b.r
+		if err := b.head.read(b, x.cn.rw, x.resp, x.req.Method); err != nil {
+			return err
+		}
+		if s := x.resp.Status; s < 100 || s > 199 || s == http.StatusSwitchingProtocols {
+			x.learn(&b.head, from)
+			return nil
+		}
+	}
+}
+
+// garbled ends an answer that has no head.
+func (x *exchange) garbled() {
+	x.resp.Status, x.resp.Header = 0, Header{raw: x.resp.Header.reusable()}
+	x.resp.Proto, x.resp.StatusText = "", ""
+	if !isDeadline(x.err) {
+		x.err = broken(x.err)
+	}
+}
+
+// take takes a body that is all here.
+func (x *exchange) take(n int) {
+	p := x.b.b[x.b.r : x.b.r+n]
+	x.b.r += n
+	x.resp.BodySize = int64(n)
+	if x.req.Discard || n == 0 {
+		return
+	}
+	if cap(x.resp.Body) < n {
+		x.resp.Body = make([]byte, 0, n)
+	}
+	x.resp.Body = append(x.resp.Body, p...)
+	if most := x.cn.s.cfg.MaxResponseBytes; most > 0 && int64(n) > most {
+		x.err = TooLarge(most)
+	}
+}
+
+func (x *exchange) body(f *framing) error {
+	r := body{b: x.b, src: x.cn.rw, resp: x.resp, keep: !x.req.Discard, max: x.cn.s.cfg.MaxResponseBytes}
+	switch {
+	case f.chunked:
+		return r.chunks()
+	case f.length >= 0:
+		return r.sized(f.length)
+	default:
+		return r.rest()
+	}
+}
+
+// finish works out how the exchange has ended, and when its phases were. again says that the connection was dead before
 // anything came and that the request may be sent once more. Afterwards the connection is in the pool or closed.
-func (x *exchange) do(c *Client, msg, rest []byte, deadline time.Time) (again bool, err error) {
+func (x *exchange) finish(c *Client) (again bool, err error) {
 	cn, resp := x.cn, x.resp
-	cn.w.until(deadline)
-	resp.RemoteAddr, resp.TLS = cn.remote, cn.tls
-	keep, err := x.run(msg, rest)
+	x.phases()
+	if err = x.err; err != nil {
+		if cn.w.cut.Load() {
+			err = ErrInterrupted
+		}
+		again = resp.Reused && x.mayRepeat(err)
+	}
+	keep := x.keep && err == nil
 	if x.b != nil {
 		cn.s.give(x.b)
 	}
-	if err != nil && cn.w.cut.Load() {
-		err = ErrInterrupted
-	}
-	again = err != nil && resp.Reused && x.mayRepeat(err)
 	*x = exchange{} // before the connection goes to somebody else
-	resp.ConnClosed = !c.release(cn, keep && err == nil, resp.Times.End)
+	resp.ConnClosed = !c.release(cn, keep, resp.Times.End())
 	return again, err
 }
 
-// now is the time since the exchange's start. The monotonic clock alone is half the price of time.Now.
-func (x *exchange) now() time.Duration { return time.Since(x.resp.Times.Start) }
-
-func (x *exchange) run(msg, rest []byte) (keep bool, err error) {
+// phases fills the times.
+func (x *exchange) phases() {
 	t := &x.resp.Times
-	if !x.resp.Reused { // one that lies ready is there at once: asking the clock would take as long
-		t.Blocked = x.now()
+	if x.failed != nil && (x.wrote == 0 || isDeadline(x.failed)) {
+		t.Total, x.err = x.sent, x.failed
+		return
 	}
-	failed := x.send(msg, rest)
-	sent := x.now()
-	if failed != nil && (isDeadline(failed) || x.wrote == 0) {
-		t.End = t.Start.Add(sent)
-		return false, failed
-	}
-	first, keep, err := x.receive(failed)
-	end := x.now()
-	t.End = t.Start.Add(end)
+	end := t.now()
+	t.Total = end
+	sent, first := x.sent, x.first
 	if x.writing != nil {
-		sent, keep, err = x.sentAll(keep, err)
-	} else if failed != nil {
-		sent, keep = 0, false
+		sent = x.sentAll()
+	} else if x.failed != nil {
+		sent, x.keep = 0, false
 	}
 	if sent > 0 && (first == 0 || sent < first) {
 		t.Sending = sent - t.Blocked
@@ -73,77 +195,6 @@ func (x *exchange) run(msg, rest []byte) (keep bool, err error) {
 	case sent > 0:
 		t.Waiting = end - sent // in vain
 	}
-	return keep, err
-}
-
-// send writes head and body. A body too large for one write goes on in a goroutine: a server may answer, and stop
-// reading, before it has all of it.
-func (x *exchange) send(msg, rest []byte) (err error) {
-	x.cn.w.yield = x.cn.tls == nil
-	if x.cn.tls == nil && x.cn.w.canAwait(x.cn.s) {
-		x.wrote, err = x.cn.w.send(msg)
-	} else {
-		x.wrote, err = x.cn.rw.Write(msg)
-	}
-	if err == nil && len(rest) > 0 {
-		x.writing = startWriter(x, rest)
-	}
-	return err
-}
-
-// receive reads the answer. first is when its first byte came, 0 if none did. failed is why the request could not be
-// sent to its end: the server may have said why before it hung up.
-func (x *exchange) receive(failed error) (first time.Duration, keep bool, err error) {
-	if err := x.await(); err != nil {
-		if failed != nil && !isDeadline(err) {
-			err = failed
-		}
-		return 0, false, err
-	}
-	b := x.b
-	x.heard = true
-	first = x.now()
-	h := head{limit: maxHead}
-	for {
-		if err := h.read(b, x.cn.rw, x.resp, x.req.Method); err != nil {
-			x.resp.Status, x.resp.Header = 0, Header{raw: x.resp.Header.raw[:0]}
-			x.resp.Proto, x.resp.StatusText = "", ""
-			if !isDeadline(err) {
-				err = broken(err)
-			}
-			return first, false, err
-		}
-		if x.resp.Status < 100 || x.resp.Status > 199 || x.resp.Status == 101 {
-			break
-		}
-	}
-	if x.resp.Status == 101 {
-		return first, false, nil
-	}
-	r := body{b: b, src: x.cn.rw, resp: x.resp, keep: !x.req.Discard, max: x.cn.s.cfg.MaxResponseBytes}
-	switch {
-	case h.chunked:
-		err = r.chunks()
-	case h.length >= 0:
-		err = r.sized(h.length)
-	default:
-		err = r.rest()
-	}
-	x.cn.promised = h.hasKeepAlive
-	// Bytes behind the answer are an answer to nothing: the connection cannot be trusted.
-	keep = !h.close && !x.closing && x.resp.Status >= 200 && b.r == b.w && !x.req.asksClose()
-	return first, keep, err
-}
-
-// await reads the first bytes of the answer. Where that is possible, the buffer is of use to others meanwhile.
-func (x *exchange) await() (err error) {
-	if x.cn.tls != nil || x.writing != nil || !x.cn.w.canAwait(x.cn.s) {
-		_, err = x.b.fill(x.cn.rw, maxHead)
-		return err
-	}
-	x.cn.s.give(x.b)
-	x.b, err = x.cn.w.await()
-	return err
 }
 
 // broken is how net/http words what spoils a connection before a head is complete.
@@ -160,7 +211,7 @@ func isDeadline(err error) bool { return errors.Is(err, errTimedOut) || errors.I
 // server had closed the connection before it came: because it had been idle for long, or because the server had not
 // promised to keep it. See docs/decisions/0002-own-http-exchange.md.
 func (x *exchange) mayRepeat(err error) bool {
-	if x.heard || isDeadline(err) {
+	if x.first > 0 || isDeadline(err) {
 		return false
 	}
 	var bad plain
@@ -180,7 +231,7 @@ func startWriter(x *exchange, rest []byte) *writer {
 	go func() {
 		defer close(w.finished)
 		if _, w.failed = x.cn.rw.Write(rest); w.failed == nil {
-			w.done.Store(int64(x.now()))
+			w.done.Store(int64(x.resp.Times.now()))
 		}
 	}()
 	return w
@@ -188,12 +239,12 @@ func startWriter(x *exchange, rest []byte) *writer {
 
 // sentAll ends the writer and says when all was sent, 0 if never. If nothing came back, why it failed is the better
 // story.
-func (x *exchange) sentAll(keep bool, err error) (time.Duration, bool, error) {
-	keep = x.finishWriting(keep) && keep
-	if failed := x.writing.failed; failed != nil && err != nil && !x.heard && !isDeadline(err) && failed != net.ErrClosed {
-		err = failed
+func (x *exchange) sentAll() time.Duration {
+	x.keep = x.finishWriting(x.keep) && x.keep
+	if failed := x.writing.failed; failed != nil && x.err != nil && x.first == 0 && !isDeadline(x.err) && failed != net.ErrClosed {
+		x.err = failed
 	}
-	return time.Duration(x.writing.done.Load()), keep, err
+	return time.Duration(x.writing.done.Load())
 }
 
 // finishWriting waits for the writer; if it is still at work although the answer is in, it is given a moment if the

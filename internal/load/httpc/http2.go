@@ -44,10 +44,9 @@ func (cn *conn) exchange2(c *Client, req *Request, resp *Response, deadline time
 		return false, err
 	}
 	defer end()
-	x := exchange2{req: req, resp: resp, ready: time.Since(resp.Times.Start)}
+	x := exchange2{req: req, resp: resp, ready: resp.Times.now()}
 	t := &resp.Times
 	t.Blocked = x.ready
-	resp.RemoteAddr, resp.TLS = cn.remote, cn.tls
 	err = x.run(ctx, cn)
 	x.finish()
 	if err != nil && ctx.Err() != nil {
@@ -96,7 +95,10 @@ func (x *exchange2) run(ctx context.Context, cn *conn) error {
 	if err := x.body(got, cn.s.cfg.MaxResponseBytes); err != nil {
 		return err
 	}
-	fill(&x.resp.Trailer, got.Trailer)
+	if len(got.Trailer) > 0 {
+		x.resp.Trailer = new(Header)
+		fill(x.resp.Trailer, got.Trailer)
+	}
 	return nil
 }
 
@@ -150,8 +152,8 @@ func (x *exchange2) request(ctx context.Context) (*http.Request, error) {
 // finish works the phases out. A server may answer before it has the whole request.
 func (x *exchange2) finish() {
 	t := &x.resp.Times
-	t.End = time.Now()
-	end := t.End.Sub(t.Start)
+	t.Total = t.now()
+	end := t.Total
 	sent, first := time.Duration(x.sent.Load()), time.Duration(x.first.Load())
 	if sent > 0 {
 		t.Sending = sent - x.ready

@@ -6,7 +6,7 @@ import "time"
 
 // quiet waits a moment for what should not come; this system has no way to look without waiting.
 func (cn *conn) quiet() bool {
-	if time.Since(cn.idleSince) < 5*time.Millisecond {
+	if cn.s.moment(time.Now())-cn.idleSince < moment(5*time.Millisecond) {
 		return true
 	}
 	cn.w.until(time.Now().Add(time.Millisecond))

@@ -6,32 +6,18 @@ import (
 	"crypto/tls"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // quiet looks at the socket without waiting and without taking anything from it.
 func (cn *conn) quiet() bool {
-	sc, ok := cn.w.Conn.(syscall.Conn)
-	if !ok {
+	if !cn.w.canAwait() {
 		return true
 	}
-	rc, err := sc.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var n int
-	var failed error
-	err = rc.Control(func(fd uintptr) {
-		var one [1]byte
-		n, _, failed = unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	})
+	n, errno := socketPeek(cn.w.awaiter.fd)
 	switch {
-	case err != nil:
-		return false
-	case failed == unix.EAGAIN || failed == unix.EINTR:
+	case errno == syscall.EAGAIN || errno == syscall.EINTR:
 		return true
-	case failed != nil || n == 0:
+	case errno != 0 || n == 0:
 		return false
 	}
 	// Bytes in the clear are junk. Under TLS they may be session tickets; only reading them tells.

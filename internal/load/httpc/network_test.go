@@ -59,11 +59,11 @@ func TestHTTP2IsNegotiatedAndShared(t *testing.T) {
 		var r Response
 		err := c.Do(&Request{Method: "POST", URL: parsed(t, base+"/x?y=1"), Body: make([]byte, 300_000)}, &r)
 		want := "POST " + host + ` /x?y=1 HTTP/2.0 "" 300000`
-		if err != nil || string(r.Body) != want || r.Proto != "HTTP/2.0" || r.StatusText != "200 OK" || r.TLS == nil {
+		if err != nil || string(r.Body) != want || r.Proto != "HTTP/2.0" || r.StatusText != "200 OK" || r.Peer.TLS == nil {
 			t.Fatalf("%v, %s %q %q, want %q", err, r.Proto, r.StatusText, r.Body, want)
 		}
-		if r.Reused != (i > 0) || r.Reused == (r.Times.TLSHandshaking > 0) || r.Trailer.Get("x-t") != "end" || len(r.Header.Values("X-Multi")) != 2 {
-			t.Errorf("request %d: reused %v, times %+v, trailer %q", i, r.Reused, r.Times, r.Trailer.Raw())
+		if r.Reused != (i > 0) || r.Reused == (r.Times.TLSHandshaking > 0) || r.Trailer == nil || r.Trailer.Get("x-t") != "end" || len(r.Header.Values("X-Multi")) != 2 {
+			t.Errorf("request %d: reused %v, times %+v, trailer %v", i, r.Reused, r.Times, r.Trailer)
 		}
 	}
 	var all sync.WaitGroup
@@ -189,7 +189,7 @@ func TestTLSConnectionIsKept(t *testing.T) {
 	for i := range 3 {
 		var r Response
 		// POST looks at the connection each time, and finds the session tickets that TLS 1.3 sends.
-		if err := c.Do(&Request{Method: "POST", URL: parsed(t, base)}, &r); err != nil || r.Reused != (i > 0) || r.TLS == nil {
+		if err := c.Do(&Request{Method: "POST", URL: parsed(t, base)}, &r); err != nil || r.Reused != (i > 0) || r.Peer.TLS == nil {
 			t.Fatalf("%v, reused %v", err, r.Reused)
 		}
 	}
@@ -245,7 +245,7 @@ func TestProxiesAreUsed(t *testing.T) {
 	if err := c.Do(&Request{URL: parsed(t, "http://further.test/")}, &r); err != nil || !r.Reused {
 		t.Errorf("another host through the same proxy: %v, reused %v", err, r.Reused)
 	}
-	if err := c.Do(&Request{URL: parsed(t, "https://far.test/x")}, &r); err != nil || !strings.HasPrefix(string(r.Body), "GET far.test /x") || r.TLS == nil {
+	if err := c.Do(&Request{URL: parsed(t, "https://far.test/x")}, &r); err != nil || !strings.HasPrefix(string(r.Body), "GET far.test /x") || r.Peer.TLS == nil {
 		t.Errorf("%v %q", err, r.Body)
 	}
 	for _, want := range []string{"GET http://far.test/a?b Basic dTpw", "CONNECT far.test:443 Basic dTpw"} {
@@ -319,6 +319,16 @@ func TestANameWithoutAllowedAddresses(t *testing.T) {
 	_, err := r.resolve(t.Context(), "a.test")
 	if e := classify(err); err == nil || e.Code != CodeDefault || e.Message != "lookup a.test: no such host" {
 		t.Errorf("%v, classed as %+v", err, e)
+	}
+}
+
+func TestATimeoutIsOneInEveryPhase(t *testing.T) {
+	silent := server(t, func(c *net.TCPConn, _ int) { _, _ = io.Copy(io.Discard, c) })
+	for timeout := time.Nanosecond; timeout < 5*time.Millisecond; timeout = timeout*3/2 + 1 {
+		var r Response
+		if err := client(t, Config{}).Do(&Request{URL: parsed(t, silent), Timeout: timeout}, &r); code(err) != CodeTimeout {
+			t.Errorf("%v: %d %v", timeout, code(err), err)
+		}
 	}
 }
 

@@ -32,13 +32,14 @@ type Request struct {
 	// Close asks the server to close the connection after this exchange.
 	Close bool
 
-	head []byte // set by Prepare
+	head  []byte // set by Prepare
+	whole []byte // head and its end, where nothing else is to be sent
 }
 
 // Prepare builds the head once, for a Request that is sent many times. Changes of Method, URL, Host or Header after it
 // are not seen until it is called again; Body may change. The error is the one that Do would return.
 func (r *Request) Prepare() error {
-	r.head = nil
+	r.head, r.whole = nil, nil
 	if r.URL.bad != nil {
 		return failure(r.URL.bad)
 	}
@@ -47,7 +48,23 @@ func (r *Request) Prepare() error {
 		return failure(err)
 	}
 	r.head = h
+	if !r.framed() {
+		r.whole = append(h, "\r\n"...)
+	}
 	return nil
+}
+
+// framed says that a Content-Length goes with the request.
+func (r *Request) framed() bool {
+	return len(r.Body) > 0 || r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH"
+}
+
+// complete is the message if it need not be put together.
+func (r *Request) complete(to *route, closing bool) []byte {
+	if r.Body != nil || closing || to.absolute() {
+		return nil
+	}
+	return r.whole
 }
 
 // appendMessage appends head and, if it is small, body. rest is the part of the body that is not in.
@@ -57,7 +74,7 @@ func (r *Request) appendMessage(b []byte, to *route, closing bool) (msg, rest []
 	} else if b, err = r.appendHead(b, to.absolute()); err != nil {
 		return b, nil, err
 	}
-	if len(r.Body) > 0 || r.Method == "POST" || r.Method == "PUT" || r.Method == "PATCH" {
+	if r.framed() {
 		b = append(b, "Content-Length: "...)
 		b = strconv.AppendInt(b, int64(len(r.Body)), 10)
 		b = append(b, "\r\n"...)
@@ -196,6 +213,7 @@ const (
 	isPragma
 	isCacheControl
 	isSetCookie
+	isContentEncoding
 )
 
 // special tells which of them a name is, whatever its case.
@@ -219,6 +237,8 @@ func special[T string | []byte](name T) uint8 {
 		return when(name, "cache-control", isCacheControl)
 	case 14:
 		return when(name, "content-length", isContentLength)
+	case 16:
+		return when(name, "content-encoding", isContentEncoding)
 	case 17:
 		return when(name, "transfer-encoding", isTransferEncoding)
 	}

@@ -23,7 +23,8 @@ type URL struct {
 	addr  string // host:port to dial
 	full  url.URL
 	route atomic.Pointer[route]
-	bad   error // why no exchange can be made with it
+	head  atomic.Pointer[knownHead] // what it was answered with of late
+	bad   error                     // why no exchange can be made with it
 }
 
 // String returns the URL as net/url writes it, user information and fragment included.

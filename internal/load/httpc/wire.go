@@ -13,6 +13,7 @@ import (
 // once in the length of a timeout, where setting it anew would cost two timer operations per request.
 type wire struct {
 	net.Conn
+	s              *Shared
 	sent, received *atomic.Int64
 	yield          bool // before the next read, let others run once: the answer has probably come by then
 
@@ -22,23 +23,48 @@ type wire struct {
 	quit atomic.Bool // given up by its owner; never undone
 
 	mu       sync.Mutex
-	deadline time.Time // of the exchange; zero: none
-	armed    time.Time // what is set on the socket; zero: nothing
+	deadline moment // of the exchange; 0: none
+	armed    moment // what is set on the socket; 0: nothing
+}
+
+// moment is an instant in a third of the space that time.Time takes: nanoseconds since the Shared was made, and never 0.
+type moment int64
+
+func (s *Shared) moment(t time.Time) moment {
+	if t.IsZero() {
+		return 0
+	}
+	if m := moment(t.Sub(s.epoch)); m != 0 {
+		return m
+	}
+	return 1
+}
+
+func (s *Shared) time(m moment) time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return s.epoch.Add(time.Duration(m))
 }
 
 // until sets the deadline of all reads and writes to come. Nothing may be in progress.
 func (w *wire) until(t time.Time) {
+	m := w.s.moment(t)
 	w.mu.Lock()
-	w.deadline = t
-	late := !t.IsZero() && (w.armed.IsZero() || t.Before(w.armed))
+	w.deadline = m
+	late := m != 0 && (w.armed == 0 || m < w.armed)
 	if late {
-		w.armed = t
+		w.armed = m
 	}
 	w.mu.Unlock()
 	if late {
-		_ = w.Conn.SetDeadline(t)
-		w.stillCut()
+		w.arm(t)
 	}
+}
+
+func (w *wire) arm(t time.Time) {
+	_ = w.Conn.SetDeadline(t)
+	w.stillCut()
 }
 
 // interrupt ends what is in progress and all that follows. Any goroutine may call it.
@@ -73,14 +99,13 @@ func (w *wire) expired() error {
 	}
 	w.mu.Lock()
 	d := w.deadline
-	if !d.IsZero() && !time.Now().Before(d) {
+	if d != 0 && w.s.moment(time.Now()) >= d {
 		w.mu.Unlock()
 		return errTimedOut
 	}
 	w.armed = d
 	w.mu.Unlock()
-	_ = w.Conn.SetDeadline(d)
-	w.stillCut()
+	w.arm(w.s.time(d))
 	return nil
 }
 

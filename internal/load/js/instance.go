@@ -93,6 +93,9 @@ func (p *Program) Instantiate(ctx context.Context, rt *sobek.Runtime, loop *Loop
 	if err != nil {
 		return nil, scriptError(err)
 	}
+	if _, err := rt.RunProgram(p.nothing); err != nil { // the engine holds on to the last program's result: a function of 700 bytes
+		return nil, scriptError(err)
+	}
 	return in, nil
 }
 

@@ -302,7 +302,7 @@ func (t *translation) exportDefault(e ast.Expression) {
 
 // finish adds the return of the exported names.
 func (t *translation) finish() error {
-	values := &ast.ArrayLiteral{}
+	values := &ast.ObjectLiteral{LeftBrace: 1, RightBrace: 1} // an array would need Array.prototype, which may never be needed again
 	for _, e := range t.exported {
 		local, name := e[0], e[1].String()
 		if _, twice := t.m.exports[name]; twice || t.m.record.facts().assigned[local] {
@@ -316,7 +316,10 @@ func (t *translation) finish() error {
 		if i < 0 {
 			i = len(t.m.names)
 			t.m.names = append(t.m.names, local.String())
-			values.Value = append(values.Value, &ast.Identifier{Name: local, Idx: 1})
+			values.Value = append(values.Value, &ast.PropertyKeyed{
+				Key:  &ast.StringLiteral{Idx: 1, Literal: itoa(i), Value: unistring.String(itoa(i))},
+				Kind: ast.PropertyKindValue, Value: &ast.Identifier{Name: local, Idx: 1},
+			})
 		}
 		t.m.exports[name] = lightImport{name: name, index: i}
 	}

@@ -176,9 +176,22 @@ func (l *Loop) CallForResult(f sobek.Callable, args ...sobek.Value) (v sobek.Val
 func (l *Loop) Call(f sobek.Callable, args ...sobek.Value) (err error) {
 	defer l.guard(&err)
 	v, err := f(sobek.Undefined(), args...)
-	if _, object := v.(*sobek.Object); err == nil && !object && l.busy.Load() == 0 && len(l.rejected) == 0 {
+	if err == nil && l.idle(v) {
 		return nil
 	}
+	return l.finish(v, err)
+}
+
+// idle reports whether a function that has returned v has left nothing behind.
+func (l *Loop) idle(v sobek.Value) bool {
+	_, object := v.(*sobek.Object)
+	return !object && l.busy.Load() == 0 && len(l.rejected) == 0
+}
+
+// finish keeps what it needs out of the frame of its caller, under which virtual users wait.
+//
+//go:noinline
+func (l *Loop) finish(v sobek.Value, err error) error {
 	_, err = l.Await(func() (sobek.Value, error) { return v, err })
 	return err
 }

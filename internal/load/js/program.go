@@ -40,6 +40,8 @@ type CompileOptions struct {
 	// IsNative says which specifiers are modules written in Go. With it Compile loads all static imports, without it the
 	// first Instantiate does.
 	IsNative func(specifier string) bool
+	// MaxBuffer is how many bytes one ArrayBuffer may hold; 0: 4 GiB.
+	MaxBuffer uint64
 	// FullModules keeps ES modules from being run as plain functions where that makes no difference; for comparison.
 	FullModules bool
 }
@@ -58,6 +60,7 @@ type Program struct {
 	link sync.Mutex // held while modules are loaded and linked; never together with mu by the same step
 
 	repairs repairSet
+	nothing *sobek.Program
 
 	options atomic.Int64 // how often the sources say options
 
@@ -102,6 +105,7 @@ func Compile(entry Source, loader Loader, opts CompileOptions) (*Program, error)
 		opts: opts, loader: loader,
 		records: map[string]*record{}, natives: map[string]*nativeRecord{},
 		requests: map[request]sobek.ModuleRecord{}, running: map[*sobek.Runtime]*Instance{},
+		nothing: sobek.MustCompile("", "", true),
 	}
 	p.link.Lock()
 	defer p.link.Unlock()

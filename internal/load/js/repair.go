@@ -28,7 +28,7 @@ type repair struct {
 
 // repairs lists them all. At most 32.
 func repairs() []repair {
-	return []repair{
+	all := []repair{
 		{needed: regexp.MustCompile(`\brequire\b`), define: (*Instance).defineRequire},
 		{needed: regexp.MustCompile(`\bglobal\b`), define: (*Instance).defineGlobal},
 		{needed: regexp.MustCompile(`\b(module|exports)\b`), define: (*Instance).defineTraps},
@@ -36,6 +36,10 @@ func repairs() []repair {
 		{needed: regexp.MustCompile(`\.split\(\s*(''|"")`), name: "throng:split.js", source: splitSource},
 		{needed: regexp.MustCompile(`\.(repeat|padStart|padEnd)\b`), name: "throng:sizes.js", source: sizesSource},
 	}
+	for name, size := range bounded() {
+		all = append(all, bufferRepair(name, size))
+	}
+	return all
 }
 
 // repairSet collects what the sources of a program need. It only grows.

@@ -32,6 +32,7 @@ type Meter struct {
 	series   map[seriesKey]*Series
 	requests map[*metric.TagSet]*RequestSeries
 	ends     map[*metric.TagSet]*IterationSeries
+	known    map[checkKey]*Series
 	defs     []def
 	byID     map[string]int32 // of sinks: role and selector
 	groups   []string
@@ -54,6 +55,7 @@ type def struct {
 type shard struct {
 	mu    sync.Mutex
 	sinks []sink
+	keeps bool // samples are kept in raw
 	raw   []metric.Sample
 	taken *sync.Cond // raw was drained
 	late  *lateness
@@ -88,11 +90,11 @@ func New(cfg Config) *Meter {
 	m := &Meter{
 		cfg: cfg, subs: map[string][]metric.Selector{},
 		series: map[seriesKey]*Series{}, requests: map[*metric.TagSet]*RequestSeries{},
-		ends: map[*metric.TagSet]*IterationSeries{}, byID: map[string]int32{},
+		ends: map[*metric.TagSet]*IterationSeries{}, known: map[checkKey]*Series{}, byID: map[string]int32{},
 		shards: make([]shard, shardCount(runtime.GOMAXPROCS(0))),
 	}
 	for i := range m.shards {
-		m.shards[i].taken = sync.NewCond(&m.shards[i].mu)
+		m.shards[i].taken, m.shards[i].keeps = sync.NewCond(&m.shards[i].mu), cfg.Raw
 	}
 	expected := metric.Selector{Metric: "http_req_duration", Tags: []metric.Tag{{Key: "expected_response", Value: "true"}}}
 	for _, s := range append([]metric.Selector{expected}, cfg.Submetrics...) {
@@ -127,13 +129,43 @@ func (m *Meter) Series(mt *metric.Metric, tags *metric.TagSet) *Series {
 	return m.resolve(mt, tags)
 }
 
-// CheckSeries returns the series of one check: what Series returns for metric checks, and the check's own count in
-// group, which is kept even when the tags do not name the check.
-func (m *Meter) CheckSeries(tags *metric.TagSet, group, name string) *Series {
+// checkKey is a check as a virtual user meets it: its name, and the tags that are in force.
+type checkKey struct {
+	tags *metric.TagSet
+	name string
+}
+
+// KnownCheck returns what KeepCheck was given for the check called name under these tags, or nil.
+func (m *Meter) KnownCheck(tags *metric.TagSet, name string) *Series {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.known[checkKey{tags, name}]
+}
+
+// KeepCheck lets all virtual users share the series of a check.
+func (m *Meter) KeepCheck(tags *metric.TagSet, name string, s *Series) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.known) >= maxSeries {
+		clear(m.known)
+	}
+	m.known[checkKey{tags, name}] = s
+}
+
+// CheckSeries returns the series of one check: what Series returns for metric checks, and the check's own count in its
+// group. As in k6 a check whose tags do not name it has none, and one whose tags name no group is in none, not even the root.
+func (m *Meter) CheckSeries(tags *metric.TagSet, name string) *Series {
 	mt := m.cfg.Builtin.Checks
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	part := []metric.Tag{{Key: "check", Value: name}, {Key: "group", Value: group}}
+	if _, named := tags.Get("check"); !named {
+		return m.resolve(mt, tags)
+	}
+	part := []metric.Tag{{Key: "check", Value: name}}
+	group, grouped := tags.Get("group")
+	if grouped {
+		part = append(part, metric.Tag{Key: "group", Value: group})
+	}
 	s := &Series{m: mt, tags: tags, sinks: slices.Clone(m.resolve(mt, tags).sinks)}
 	n := len(m.defs)
 	s.sinks = append(s.sinks, m.sink(metric.CheckPart, mt, part))
@@ -211,10 +243,7 @@ func (m *Meter) sink(role metric.Role, mt *metric.Metric, tags []metric.Tag) int
 // Add folds one value. shard is any number that differs between virtual users; meta goes to raw samples only.
 func (m *Meter) Add(shard uint32, s *Series, v float64, at time.Time, meta map[string]string) {
 	sh := m.lock(shard)
-	sh.add(s, v, at)
-	if m.cfg.Raw {
-		sh.keep(s, v, at, meta)
-	}
+	sh.add(s, v, at, meta)
 	sh.mu.Unlock()
 }
 
@@ -231,12 +260,10 @@ func (m *Meter) lock(hint uint32) *shard {
 	return sh
 }
 
-func (sh *shard) add(s *Series, v float64, at time.Time) {
+// add folds one sample. The shard is locked.
+func (sh *shard) add(s *Series, v float64, at time.Time, meta map[string]string) {
 	for _, i := range s.sinks {
-		if int(i) >= len(sh.sinks) {
-			sh.sinks = append(sh.sinks, make([]sink, int(i)+1-len(sh.sinks))...)
-		}
-		k := &sh.sinks[i]
+		k := sh.sink(int(i))
 		k.count++
 		switch s.m.Kind {
 		case metric.Counter:
@@ -262,6 +289,24 @@ func (sh *shard) add(s *Series, v float64, at time.Time) {
 			}
 		}
 	}
+	if sh.keeps {
+		sh.keep(s, v, at, meta)
+	}
+}
+
+func (sh *shard) sink(i int) *sink {
+	if i < len(sh.sinks) {
+		return &sh.sinks[i]
+	}
+	return sh.another(i)
+}
+
+// another makes room for the i-th sink.
+//
+//go:noinline
+func (sh *shard) another(i int) *sink {
+	sh.sinks = append(sh.sinks, make([]sink, i+1-len(sh.sinks))...)
+	return &sh.sinks[i]
 }
 
 func (sh *shard) keep(s *Series, v float64, at time.Time, meta map[string]string) {

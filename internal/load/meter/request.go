@@ -48,32 +48,29 @@ func (m *Meter) RequestSeries(tags *metric.TagSet) *RequestSeries {
 // AddRequest folds one HTTP request.
 func (m *Meter) AddRequest(hint uint32, r *RequestSeries, t *RequestTimes, meta map[string]string) {
 	sh := m.lock(hint)
-	defer sh.mu.Unlock()
-	fold := func(s *Series, v float64) {
-		sh.add(s, v, t.End)
-		if m.cfg.Raw {
-			sh.keep(s, v, t.End, meta)
-		}
-	}
-	fold(r.reqs, 1)
-	fold(r.duration, t.Duration)
-	fold(r.blocked, t.Blocked)
-	fold(r.connecting, t.Connecting)
-	fold(r.tls, t.TLS)
-	fold(r.sending, t.Sending)
-	fold(r.waiting, t.Waiting)
-	fold(r.receiving, t.Receiving)
+	sh.add(r.reqs, 1, t.End, meta)
+	sh.add(r.duration, t.Duration, t.End, meta)
+	sh.add(r.blocked, t.Blocked, t.End, meta)
+	sh.add(r.connecting, t.Connecting, t.End, meta)
+	sh.add(r.tls, t.TLS, t.End, meta)
+	sh.add(r.sending, t.Sending, t.End, meta)
+	sh.add(r.waiting, t.Waiting, t.End, meta)
+	sh.add(r.receiving, t.Receiving, t.End, meta)
 	if t.HasFailed {
-		failed := 0.0
-		if t.Failed {
-			failed = 1
-		}
-		fold(r.failed, failed)
+		sh.add(r.failed, one(t.Failed), t.End, meta)
 	}
 	if t.Open {
 		sh.lateness().fromDue.Add(t.Duration + t.Late)
 		sh.lateness().fromSend.Add(t.Duration)
 	}
+	sh.mu.Unlock()
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func (sh *shard) lateness() *lateness {
@@ -121,20 +118,14 @@ type IterationEnd struct {
 // AddIteration folds the end of one iteration.
 func (m *Meter) AddIteration(hint uint32, s *IterationSeries, e *IterationEnd, meta map[string]string) {
 	sh := m.lock(hint)
-	defer sh.mu.Unlock()
-	fold := func(s *Series, v float64) {
-		sh.add(s, v, e.At)
-		if m.cfg.Raw {
-			sh.keep(s, v, e.At, meta)
-		}
-	}
-	fold(s.sent, float64(e.Sent))
-	fold(s.received, float64(e.Received))
+	sh.add(s.sent, float64(e.Sent), e.At, meta)
+	sh.add(s.received, float64(e.Received), e.At, meta)
 	if e.Complete {
-		fold(s.duration, e.Duration)
-		fold(s.iterations, 1)
+		sh.add(s.duration, e.Duration, e.At, meta)
+		sh.add(s.iterations, 1, e.At, meta)
 	}
 	if e.Open {
 		sh.lateness().start.Add(e.Late)
 	}
+	sh.mu.Unlock()
 }

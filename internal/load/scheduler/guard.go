@@ -68,14 +68,14 @@ func (g *guard) watch(parent context.Context, ended func()) (ctx context.Context
 		}
 	})
 	wg.Go(func() {
-		tick := time.NewTicker(memoryEvery)
-		defer tick.Stop()
+		look := time.NewTimer(memoryEvery)
+		defer look.Stop()
 		for g.limit > 0 {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
-				g.checkMemory()
+			case <-look.C:
+				look.Reset(pause(g.checkMemory()))
 			}
 		}
 	})
@@ -85,27 +85,37 @@ func (g *guard) watch(parent context.Context, ended func()) (ctx context.Context
 	}
 }
 
-// memoryEvery is short because a loop that only allocates fills gigabytes within a second.
-const memoryEvery = 50 * time.Millisecond
+// How often the memory is looked at while little is left, and at least. A loop that only allocates fills fastFill bytes a second.
+const (
+	memoryEvery  = 50 * time.Millisecond
+	memorySeldom = time.Second
+	fastFill     = 8 << 30
+)
+
+// pause is how long left bytes last at the least.
+func pause(left uint64) time.Duration {
+	return min(max(time.Duration(float64(left)/fastFill*float64(time.Second)), memoryEvery), memorySeldom)
+}
 
 const heapObjects = "/memory/classes/heap/objects:bytes"
 
-func (g *guard) checkMemory() {
-	if g.limit == 0 {
-		return
-	}
+// checkMemory ends the run if the heap is above the limit, and returns how many bytes are left.
+func (g *guard) checkMemory() uint64 {
 	sample := []metrics.Sample{{Name: heapObjects}}
 	metrics.Read(sample)
-	if used := sample[0].Value.Uint64(); used > g.limit {
-		g.mu.Lock()
-		if g.reason == nil {
-			g.places = true
-		}
-		g.mu.Unlock()
-		g.end(fault.WithHint(fault.ScriptException,
-			fmt.Errorf("stopped before the memory ran out: the script holds %d MiB, the limit on this machine is %d MiB", used>>20, g.limit>>20),
-			"fewer VUs, smaller data (SharedArray), discardResponseBodies, or a loop that ends"))
+	used := sample[0].Value.Uint64()
+	if used <= g.limit {
+		return g.limit - used
 	}
+	g.mu.Lock()
+	if g.reason == nil {
+		g.places = true
+	}
+	g.mu.Unlock()
+	g.end(fault.WithHint(fault.ScriptException,
+		fmt.Errorf("stopped before the memory ran out: the script holds %d MiB, the limit on this machine is %d MiB", used>>20, g.limit>>20),
+		"fewer VUs, smaller data (SharedArray), discardResponseBodies, or a loop that ends"))
+	return 0
 }
 
 // saw remembers where the script was when err interrupted it.

@@ -136,3 +136,14 @@ func TestSetupMayBeAskedForWhileScenariosRun(t *testing.T) {
 		}
 	})
 }
+
+func TestTheMemoryIsLookedAtAsOftenAsItMayRunOut(t *testing.T) {
+	for _, tt := range []struct {
+		left uint64
+		want time.Duration
+	}{{0, memoryEvery}, {100 << 20, memoryEvery}, {4 << 30, 500 * time.Millisecond}, {64 << 30, memorySeldom}, {1 << 62, memorySeldom}} {
+		if got := pause(tt.left); got != tt.want {
+			t.Errorf("with %d bytes left: %v, want %v", tt.left, got, tt.want)
+		}
+	}
+}

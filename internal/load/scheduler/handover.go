@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"throng/internal/load/executor"
 	"throng/internal/metric"
 )
 
@@ -98,7 +99,7 @@ func (s *Scheduler) Yield(ctx context.Context) (metric.Snapshot, error) {
 	}
 	if first {
 		close(c.yielded)
-		s.settle()
+		s.each(executor.Executor.Yield)
 	}
 	select {
 	case <-c.over:
@@ -109,11 +110,13 @@ func (s *Scheduler) Yield(ctx context.Context) (metric.Snapshot, error) {
 	return s.Snapshot(), nil
 }
 
-// settle lets no iteration begin any more.
-func (s *Scheduler) settle() {
+// leave says that nobody waits for the scenarios any more.
+func (s *Scheduler) leave() { s.each(executor.Executor.Leave) }
+
+func (s *Scheduler) each(do func(executor.Executor)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.executors {
-		e.Yield()
+		do(e)
 	}
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -63,25 +64,33 @@ func (s *Scheduler) lifecycle(ctx context.Context, phase scope.Phase, name, grou
 		guard.saw(err)
 		return guard.outcome(ctx, exception(err))
 	}
-	defer v.Close()
 	late := fault.New(timeout, fmt.Errorf("%s() execution timed out after %g seconds", name, limit.Seconds()))
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, late)
 	defer cancel()
 	arg := sobek.Undefined()
 	if len(data) > 0 {
 		if arg, err = v.ParseJSON(data); err != nil {
+			v.Close()
 			return fmt.Errorf("read the data for %s(): %w", name, err)
 		}
 	}
-	val, err := v.Lifecycle(ctx, phase, name, group, arg)
-	switch {
-	case err != nil:
-		guard.saw(err)
-		err = exception(err)
-	case then != nil:
-		err = then(v, val)
+	err = s.unlessStuck(ctx, func() error {
+		defer v.Close()
+		val, err := v.Lifecycle(ctx, phase, name, group, arg)
+		switch {
+		case err != nil:
+			guard.saw(err)
+			return exception(err)
+		case then != nil && ctx.Err() == nil:
+			return then(v, val)
+		}
+		return nil
+	})
+	stuck := errors.Is(err, errStuck)
+	if err = guard.outcome(ctx, err); stuck {
+		return fault.New(fault.KindOf(err), fmt.Errorf("%w; %w", err, errStuck))
 	}
-	if err = guard.outcome(ctx, err); err == late { //nolint:errorlint // this very one
+	if err == late { //nolint:errorlint // this very one
 		return guard.located(late)
 	}
 	return err

@@ -1,10 +1,12 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -48,6 +50,9 @@ type Config struct {
 	MemoryLimit uint64
 	// InitTimeout bounds the script's top-level code, for each virtual user; 0 means no bound.
 	InitTimeout time.Duration
+	// Patience is how long a script that was told to stop is waited for; 0 means 10 seconds. Built-in functions of the engine
+	// (a regular expression, sorting, joining) hear nothing until they return.
+	Patience time.Duration
 	// Parts keeps groups and scenarios apart, for the full summary; Raw keeps samples for outputs.
 	Parts, Raw bool
 	// Tags are added to every sample, beside those of the options.
@@ -90,6 +95,7 @@ type counts struct{ vus, vusMax, iterations, interrupted, dropped atomic.Int64 }
 
 // New returns a runner that has not read its script yet.
 func New(cfg Config) *Scheduler {
+	cfg.Patience = cmp.Or(cfg.Patience, 10*time.Second)
 	if cfg.Shared == nil {
 		cfg.Shared = shared.New()
 	}
@@ -143,7 +149,7 @@ func (s *Scheduler) Inspect(ctx context.Context) (run.Ready, error) {
 	var stop func()
 	s.guard, ctx, stop = s.begin(ctx)
 	defer stop()
-	first, err := s.factory.New(ctx, 0, 0)
+	first, err := s.first(ctx)
 	if err != nil {
 		s.guard.saw(err)
 		return s.ready, s.guard.outcome(ctx, exception(err))
@@ -239,7 +245,9 @@ func (s *Scheduler) prepare() error {
 
 // measure makes the meter, with a place for every part of a metric that a threshold names.
 func (s *Scheduler) measure() error {
-	if !s.cfg.NoThresholds {
+	if s.cfg.NoThresholds {
+		s.doubtThresholds()
+	} else {
 		set, err := threshold.ParseSet(s.ready.Options.Thresholds)
 		if err == nil {
 			set, err = set.Resolve(s.test.Registry.Get)
@@ -261,6 +269,15 @@ func (s *Scheduler) measure() error {
 	t.Counts = s.Load
 	t.OptionsJSON = sync.OnceValue(opts.ScriptJSON)
 	return nil
+}
+
+// doubtThresholds warns of unread thresholds on metrics that are not there.
+func (s *Scheduler) doubtThresholds() {
+	for _, key := range slices.Sorted(maps.Keys(s.ready.Options.Thresholds)) {
+		if sel, err := threshold.ParseKey(key); err == nil && s.test.Registry.Get(sel.Metric) == nil {
+			s.cfg.Log.Warn(fmt.Sprintf("Invalid metric '%s' in threshold definitions", key), "error", fmt.Sprintf("metric '%s' does not exist in the script", sel.Metric))
+		}
+	}
 }
 
 // part is how much of the limits for the whole test falls to this runner: as much as of its VUs, so that none of a limit is
@@ -332,7 +349,7 @@ func (s *Scheduler) Run(ctx context.Context, b run.Begin) error {
 
 // play runs the executors, each from its start time on.
 func (s *Scheduler) play(ctx context.Context, c *course) error {
-	defer s.settle()
+	defer s.leave()
 	if !c.wait(ctx, c.at) && ctx.Err() != nil {
 		return nil
 	}
@@ -348,7 +365,7 @@ func (s *Scheduler) play(ctx context.Context, c *course) error {
 			return e.Run(gctx)
 		})
 	}
-	err := g.Wait()
+	err := s.await(ctx, c, g.Wait)
 	stop()
 	sampler.Wait()
 	return err

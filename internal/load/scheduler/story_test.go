@@ -117,6 +117,9 @@ func TestThresholdsAreUnreadWhenNobodyWantsThem(t *testing.T) {
 	if _, err := st.Init(t.Context()); err != nil {
 		t.Error(err)
 	}
+	if !st.log.said("Invalid metric 'nothing' in threshold definitions") {
+		t.Errorf("said %v", st.log.lines())
+	}
 }
 
 func TestSetupAndTeardownEndInTime(t *testing.T) {

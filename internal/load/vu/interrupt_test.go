@@ -22,7 +22,7 @@ func TestInterruptEndsBeforeDeactivateReturns(t *testing.T) {
 		st := newStage(t, `import { sleep } from 'k6'; export default function () { sleep(100); }`)
 		v := st.vu(1)
 		var begun, ended atomic.Bool
-		v.scope.OnInterrupt = append(v.scope.OnInterrupt, func() { // as long as it takes to cut off I/O
+		v.scope.OnInterrupt.Add(func() { // as long as it takes to cut off I/O
 			begun.Store(true)
 			time.Sleep(time.Second)
 			ended.Store(true)
@@ -230,7 +230,7 @@ func TestHooksComeInTheirOrder(t *testing.T) {
 	note := func(what string) func() { return func() { order = append(order, what) } }
 	v.scope.OnActivate = append(v.scope.OnActivate, note("activate"))
 	v.scope.OnIterationStart = append(v.scope.OnIterationStart, note("start"))
-	v.scope.OnInterrupt = append(v.scope.OnInterrupt, note("interrupt"))
+	v.scope.OnInterrupt.Add(note("interrupt"))
 	v.scope.OnClose = append(v.scope.OnClose, note("close"))
 	if v.scope.Phase != scope.Init {
 		t.Errorf("the phase is %d", v.scope.Phase)
@@ -245,4 +245,62 @@ func TestHooksComeInTheirOrder(t *testing.T) {
 	if got := fmt.Sprint(order); got != "[activate start start interrupt close]" {
 		t.Errorf("the order is %s", got)
 	}
+}
+
+func TestAnInterruptionReachesWhatTheFirstIterationHasBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, `import { sleep } from 'k6'; export default function () { sleep(100); }`)
+		v := st.vu(1)
+		cut := make(chan struct{})
+		v.scope.OnIterationStart = append(v.scope.OnIterationStart, func() { // as a module does when it is first used
+			v.scope.OnInterrupt.Add(func() { close(cut) })
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		st.enter(ctx, v, st.scene("a"))
+		v.Iterate(executor.Iteration{})
+		<-cut
+		v.Deactivate()
+	})
+}
+
+func TestOneWatchServesAllUnderAContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, `import { sleep } from 'k6'; export default function () { sleep(100); }`)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		s, back := st.scene("a"), make(chan bool)
+		for i := range uint64(5) {
+			v := st.vu(i + 1)
+			st.enter(ctx, v, s)
+			go func() {
+				whole := v.Iterate(executor.Iteration{})
+				v.Deactivate()
+				back <- whole
+			}()
+		}
+		if n := watching(st); n != 1 {
+			t.Errorf("there are %d watches, want 1", n)
+		}
+		for range 5 {
+			if <-back {
+				t.Error("an iteration was not cut off")
+			}
+		}
+		if n := watching(st); n != 0 {
+			t.Errorf("%d watches are left", n)
+		}
+		alone := st.vu(6)
+		st.enter(t.Context(), alone, s)
+		alone.Deactivate()
+		if n := watching(st); n != 0 {
+			t.Errorf("%d watches are left over nobody", n)
+		}
+	})
+}
+
+func watching(st *stage) int {
+	st.watches.mu.Lock()
+	defer st.watches.mu.Unlock()
+	return len(st.watches.by)
 }

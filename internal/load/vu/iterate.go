@@ -15,11 +15,21 @@ import (
 	"throng/internal/load/meter"
 )
 
-// Iterate runs one iteration. It reports false if the iteration was cut off.
+// Iterate runs one iteration. It reports false if the iteration was cut off. What comes before the script and after it
+// is done by others, for under this frame virtual users wait by the thousand.
 func (v *VU) Iterate(it executor.Iteration) bool {
 	if v.ctx.Err() != nil {
 		return false // the engine forgets an interruption once it has been carried out
 	}
+	err := v.begin(&it)
+	if err == nil {
+		err = v.scope.Loop.Call(v.fn, v.args[:]...)
+	}
+	return v.end(err)
+}
+
+// begin is what comes before the script.
+func (v *VU) begin(it *executor.Iteration) (err error) {
 	sc, test := v.scope, v.factory.Test
 	sc.Iteration++
 	sc.IterationInScenario++
@@ -30,25 +40,27 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 	for _, f := range sc.OnIterationStart {
 		f()
 	}
-	start := time.Now()
+	v.start = time.Now()
 	sc.Open, sc.Late = !it.Due.IsZero(), 0
 	if sc.Open {
-		sc.Late = max(0, float64(start.Sub(it.Due))/float64(time.Millisecond))
+		sc.Late = max(0, float64(v.start.Sub(it.Due))/float64(time.Millisecond))
 	}
-	data, err := v.setupData()
-	if err == nil {
-		err = v.call(data)
-	}
-	end := time.Now()
+	v.args[0], err = v.setupData()
+	return err
+}
+
+// end is what comes after the script, which has ended with err.
+func (v *VU) end(err error) (complete bool) {
+	end := v.start.Add(time.Since(v.start))
 	aborted := v.aborted(err)
-	complete := aborted || v.ctx.Err() == nil
+	complete = aborted || v.ctx.Err() == nil
 	if err != nil && complete && !aborted {
 		v.report(err)
 	}
 	if !complete {
 		v.cutWith = err
 	}
-	v.finish(start, end, complete)
+	v.finish(v.start, end, complete)
 	if v.shaken = shaken(err); v.shaken && complete && !aborted {
 		if v.again() != nil {
 			return complete // the executor will hear of it when it activates the virtual user next
@@ -58,8 +70,8 @@ func (v *VU) Iterate(it executor.Iteration) bool {
 		<-v.ctx.Done() // nothing may begin before everybody has heard of it
 		return complete
 	}
-	if least := test.MinIterationDuration; complete && least > 0 && end.Sub(start) < least {
-		sc.Sleep(least - end.Sub(start))
+	if least := v.factory.Test.MinIterationDuration; complete && least > 0 && end.Sub(v.start) < least {
+		v.scope.Sleep(least - end.Sub(v.start))
 	}
 	return complete
 }
@@ -82,11 +94,6 @@ func (v *VU) number() {
 		meta["iter"] = fmt.Sprint(sc.Iteration)
 	}
 	sc.Metadata = meta
-}
-
-func (v *VU) call(data sobek.Value) error {
-	v.args[0] = data
-	return v.scope.Loop.Call(v.fn, v.args[:]...)
 }
 
 // aborted reports whether the iteration itself ended the test, by exec.test.abort(): k6 counts it as complete.

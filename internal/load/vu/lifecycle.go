@@ -35,7 +35,7 @@ func (v *VU) Lifecycle(ctx context.Context, phase scope.Phase, name, group strin
 	for _, f := range sc.OnIterationStart {
 		f()
 	}
-	v.watch(ctx)
+	v.watchOver(ctx)
 	defer v.Deactivate()
 	val, err := sc.Loop.CallForResult(fn, args...)
 	if group != "" {

@@ -33,6 +33,8 @@ type Factory struct {
 	Env *scope.Env
 	// InitTimeout bounds the script's top-level code; 0 means no bound.
 	InitTimeout time.Duration
+
+	watches watches
 	// Consolidated, a JSON object, is what the script's exported options lack of those in force, once they are known; nil
 	// when no code can see them. As in k6, they are set on that object.
 	Consolidated []byte
@@ -56,10 +58,10 @@ type VU struct {
 
 	// What follows is of the present activation.
 	ctx       context.Context
-	unwatch   func() bool
-	cut       chan struct{} // closed when the interruption has been carried out
+	watched   watched
 	fn        sobek.Callable
 	args      [1]sobek.Value // of fn: here it need not be allocated each time
+	start     time.Time      // of the iteration
 	scenario  *plan.Scenario
 	baseTags  *metric.TagSet
 	series    *meter.IterationSeries
@@ -234,7 +236,7 @@ func (v *VU) Activate(ctx context.Context, s *plan.Scenario) error {
 	for _, f := range sc.OnActivate {
 		f()
 	}
-	v.watch(ctx)
+	v.watchOver(ctx)
 	return nil
 }
 
@@ -260,19 +262,6 @@ func (v *VU) enter(s *plan.Scenario) {
 	v.inOther = true
 }
 
-// watch arranges that the end of ctx interrupts the runtime and whatever I/O it waits for.
-func (v *VU) watch(ctx context.Context) {
-	cut, rt, hooks := make(chan struct{}), v.scope.Runtime, v.scope.OnInterrupt
-	v.cut = cut
-	v.unwatch = context.AfterFunc(ctx, func() {
-		defer close(cut)
-		rt.Interrupt(errCut)
-		for _, f := range hooks {
-			f()
-		}
-	})
-}
-
 var errCut = errors.New("cut off")
 
 // Interrupt ends what the script does, once the context of the activation has ended. That does the same, in a goroutine of its own, which
@@ -282,17 +271,7 @@ func (v *VU) Interrupt() { v.scope.Runtime.Interrupt(errCut) }
 
 // Deactivate ends the activation. When it returns nothing of the interruption is still under way.
 func (v *VU) Deactivate() {
-	if v.unwatch != nil {
-		switch {
-		case !v.unwatch():
-			<-v.cut
-		case v.ctx.Err() != nil: // it ended just now: a context is done before it calls anybody
-			for _, f := range v.scope.OnInterrupt {
-				f()
-			}
-		}
-	}
-	v.unwatch = nil
+	v.unwatch()
 	v.scope.Runtime.ClearInterrupt()
 	v.scope.Loop.Reset()
 }

@@ -23,8 +23,10 @@ type Config struct {
 	// Until says until when the runner may go on, if it hears nothing more: never longer than Lease. It is asked at every beat, a third
 	// of Lease apart. nil: Lease from now on.
 	Until func() time.Time
-	// Patience is how long the runner may be silent before the stream is given up; 0: ten times Lease. A runner that is
-	// frozen makes no load, and a busy one may be slow to speak.
+	// Beats is a way to the runner for beats alone, which it can look at without reading the stream; see Leased. nil: the stream.
+	Beats io.Writer
+	// Patience is how long the runner may be silent before the stream is given up; 0: forty times Lease. A runner that is
+	// frozen makes no load, and one whose scripts take every processor of a busy host may be slow to speak.
 	Patience time.Duration
 	// Log is told of every record. It must return at once: nothing is read meanwhile.
 	Log func(Record)
@@ -37,10 +39,8 @@ type Config struct {
 	Ended func() error
 }
 
-// ErrLost is in the error of every call that was under way when the stream ended, or came after it.
-var ErrLost = errors.New("the runner is gone")
-
-// Client is the node's end: a run.Runner that lives in another process.
+// Client is the node's end: a run.Runner that lives in another process. Calls that were under way when the stream ended, or came after
+// it, return a run.ErrLost that says why.
 type Client struct {
 	*link
 	cfg     Config
@@ -71,7 +71,7 @@ func Dial(conn io.ReadWriteCloser, cfg Config) *Client {
 		cfg.Lease = DefaultLease
 	}
 	if cfg.Patience <= 0 {
-		cfg.Patience = 10 * cfg.Lease
+		cfg.Patience = 40 * cfg.Lease
 	}
 	if cfg.Until == nil {
 		cfg.Until = func() time.Time { return time.Now().Add(cfg.Lease) }
@@ -84,7 +84,7 @@ func Dial(conn io.ReadWriteCloser, cfg Config) *Client {
 		job = []byte("null")
 	}
 	if b, err := json.Marshal(opening{cfg.Lease, job}); err != nil {
-		c.stop(fmt.Errorf("send the job: %w", err))
+		c.end(fmt.Errorf("send the job: %w", err))
 	} else {
 		c.out.calls = append(c.out.calls, end(append(frame(nil, jobFrame), b...), 0))
 	}
@@ -106,7 +106,7 @@ func (c *Client) finish() {
 
 // Close ends the stream, and with it the runner, and waits until nothing of this end is under way.
 func (c *Client) Close() {
-	c.stop(io.ErrClosedPipe)
+	c.end(io.ErrClosedPipe)
 	<-c.done
 }
 
@@ -118,7 +118,7 @@ func (c *Client) Err() error {
 	if c.ctx.Err() == nil {
 		return nil
 	}
-	return reason(c.ctx)
+	return reason(context.Cause(c.ctx))
 }
 
 // Silence is for how long nothing has come from the runner, which speaks once a second.
@@ -126,20 +126,30 @@ func (c *Client) Silence() time.Duration { return c.silence() }
 
 // beat lets the runner go on, and watches whether it speaks.
 func (c *Client) beat() {
-	beat := func() []byte { return number(beatFrame, uint64(wall(c.cfg.Until()))) }
 	tick := time.NewTicker(c.cfg.Lease / 3)
 	defer tick.Stop()
 	for {
-		c.out.put(func() { c.out.beat = beat })
+		c.sendBeat()
 		select {
 		case <-c.ctx.Done():
 			return
 		case <-tick.C:
 		}
 		if silent := c.silence(); silent > c.cfg.Patience {
-			c.stop(fmt.Errorf("the runner has been silent for %v", silent.Round(time.Second)))
+			c.end(fmt.Errorf("the runner has been silent for %v", silent.Round(time.Second)))
 		}
 	}
+}
+
+func (c *Client) sendBeat() {
+	if c.cfg.Beats == nil {
+		c.out.put(func() { c.out.beat = func() []byte { return number(beatFrame, uint64(wall(c.cfg.Until()))) } })
+		return
+	}
+	if d, ok := c.cfg.Beats.(interface{ SetWriteDeadline(time.Time) error }); ok {
+		_ = d.SetWriteDeadline(time.Now().Add(c.cfg.Lease / 6)) // where there is none the beats of hours have room
+	}
+	_, _ = c.cfg.Beats.Write(AppendBeat(nil, c.cfg.Until())) // a runner that is gone is noticed by its stream
 }
 
 // frame takes what is no call.

@@ -16,13 +16,13 @@ func (c *Client) do(ctx context.Context, m message) (message, error) {
 	if !errors.Is(err, errEnded) {
 		return out, err
 	}
-	why := reason(c.ctx)
+	why := reason(context.Cause(c.ctx))
 	if c.cfg.Ended != nil {
 		if ended := c.cfg.Ended(); ended != nil {
 			why = ended
 		}
 	}
-	return out, fmt.Errorf("%w: %w", ErrLost, why)
+	return out, fmt.Errorf("%w: %w", run.ErrLost, why)
 }
 
 // Init implements run.Runner.

@@ -26,9 +26,13 @@ type link struct {
 	// take gets frames that are no calls.
 	take func(k kind, payload []byte) error
 
-	ctx  context.Context // ended by stop, with what ended the stream as its cause
-	stop context.CancelCauseFunc
-	busy sync.WaitGroup
+	// lost is told what ended the stream, before anything else is; nil: nobody is.
+	lost func(error)
+
+	ctx   context.Context // ended by end, with what ended the stream as its cause
+	stop  context.CancelCauseFunc
+	first sync.Once
+	busy  sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
 	last    uint64
@@ -46,17 +50,28 @@ func newLink(ctx context.Context, conn io.ReadWriteCloser) *link {
 	return l
 }
 
-// run carries frames until the stream ends or stop is called; then it closes the stream and waits for everything. It returns
-// what ended it.
+// end ends the stream because of err. Only the first counts.
+func (l *link) end(err error) {
+	l.first.Do(func() {
+		if l.lost != nil {
+			l.lost(reason(err))
+		}
+	})
+	l.stop(err)
+}
+
+// run carries frames until the stream ends, or end or the end of ctx ends it; then it closes the stream and waits for everything. It
+// returns what ended it.
 func (l *link) run() error {
 	var streams sync.WaitGroup
-	streams.Go(func() { l.stop(l.read()) })
+	streams.Go(func() { l.end(l.read()) })
 	streams.Go(func() {
 		if err := l.out.write(l.conn, l.ctx.Done()); err != nil {
-			l.stop(err)
+			l.end(err)
 		}
 	})
 	<-l.ctx.Done()
+	l.end(context.Cause(l.ctx)) // if it was the caller's context
 	l.out.close()
 	_ = l.conn.Close() // it has ended already, or ends with this
 	streams.Wait()

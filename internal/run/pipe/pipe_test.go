@@ -328,10 +328,10 @@ func TestCallsOfARunnerThatIsGoneSayWhy(t *testing.T) {
 			_ = near.Close()
 		}()
 		err := c.Run(t.Context(), run.Begin{})
-		if !errors.Is(err, pipe.ErrLost) || !strings.Contains(err.Error(), "killed by the kernel") {
+		if !errors.Is(err, run.ErrLost) || !strings.Contains(err.Error(), "killed by the kernel") {
 			t.Error(err)
 		}
-		if _, err = c.Setup(t.Context()); !errors.Is(err, pipe.ErrLost) {
+		if _, err = c.Setup(t.Context()); !errors.Is(err, run.ErrLost) {
 			t.Errorf("afterwards: %v", err)
 		}
 		c.Close()
@@ -348,7 +348,7 @@ func TestARunnerThatNeverSpeaksIsGivenUp(t *testing.T) {
 		c := pipe.Dial(near, pipe.Config{Patience: second(20)})
 		began := time.Now()
 		_, err := c.Init(t.Context())
-		if took := time.Since(began); !errors.Is(err, pipe.ErrLost) || took < second(20) || took > second(22) {
+		if took := time.Since(began); !errors.Is(err, run.ErrLost) || took < second(20) || took > second(22) {
 			t.Errorf("%v after %v", err, took)
 		}
 		c.Close()

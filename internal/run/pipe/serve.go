@@ -29,29 +29,35 @@ var (
 	ErrSilent = errors.New("the node has been silent for too long")
 )
 
-// Serve runs what the node at the other end of conn asks for, until the node is gone, its lease has ended, or ctx has; it returns
-// which. Lost, unless it is nil, is called with that at once, before Serve waits for the runner to stop: a process that holds
-// nothing but the runner ends itself there.
-func Serve(ctx context.Context, conn io.ReadWriteCloser, start Starter, lost func(error)) error {
-	s := &server{link: newLink(ctx, conn), start: start, started: make(chan struct{}), until: time.Now().Add(DefaultLease), moved: make(chan struct{}, 1), lease: DefaultLease}
-	s.out.credit = window
-	s.answer, s.take = s.carryOut, s.frame
-	defer context.AfterFunc(s.ctx, func() {
-		if lost != nil {
-			lost(reason(s.ctx))
-		}
-	})()
-	var beside sync.WaitGroup
-	beside.Go(s.watch)
-	beside.Go(s.tick)
-	_ = s.run() // as its context says
-	beside.Wait()
-	return reason(s.ctx)
+// Leased is a stream beside which beats come on their own way. Until returns the newest, 0 if none has come since it was asked last,
+// and whether the way is closed; it never waits.
+//
+// A beat in the stream itself is read by a goroutine that must get its turn: where a thousand scripts compute that takes
+// seconds, and a beat that has not been read is no beat. Who asks a Leased stream when the lease ends misses none.
+type Leased interface {
+	Until() (wall int64, closed bool)
 }
 
-// reason is what ended ctx, in our words where the stream's are no help.
-func reason(ctx context.Context) error {
-	err := context.Cause(ctx)
+// Serve runs what the node at the other end of conn asks for, until the node is gone, its lease has ended, or ctx has; it returns
+// which. Lost, unless it is nil, is called with that at once, before anything is told to stop: a process that holds nothing but
+// the runner ends itself there.
+func Serve(ctx context.Context, conn io.ReadWriteCloser, start Starter, lost func(error)) error {
+	s := &server{link: newLink(ctx, conn), start: start, started: make(chan struct{}), lease: DefaultLease}
+	s.beats, _ = conn.(Leased)
+	s.lost = lost
+	s.out.credit = window
+	s.answer, s.take = s.carryOut, s.frame
+	s.extend(time.Now().Add(DefaultLease))
+	defer s.disarm()
+	var beside sync.WaitGroup
+	beside.Go(s.tick)
+	err := s.run()
+	beside.Wait()
+	return reason(err)
+}
+
+// reason is what ended a stream, in our words where its own are no help.
+func reason(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
 		return ErrGone
 	}
@@ -66,11 +72,12 @@ type server struct {
 	runner  run.Runner
 	err     error
 
-	moved   chan struct{} // holds a token while watch should look at until again
-	leasing sync.Mutex    // guards what follows
+	beats   Leased     // nil: they come in the stream
+	leasing sync.Mutex // guards what follows
 	opened  bool
 	lease   time.Duration
 	until   time.Time
+	checks  []*time.Timer
 }
 
 // frame takes what is no call.
@@ -130,38 +137,67 @@ func (s *server) open(payload []byte) error {
 func (s *server) extend(t time.Time) {
 	s.leasing.Lock()
 	defer s.leasing.Unlock()
+	s.move(t)
+}
+
+// What stands behind the end of the lease: grace is what the reader of a busy process gets to read a beat that has arrived. Then the
+// lease is checked several times: each is a goroutine of its own, which the runtime starts when its time comes, before all that
+// wait for their turn, unless another time comes in the same instant.
+const (
+	grace   = 50 * time.Millisecond
+	checks  = 8
+	between = 15 * time.Millisecond
+)
+
+// move sets until, and when to look at it; s.leasing is held.
+func (s *server) move(t time.Time) {
 	if most := time.Now().Add(s.lease); t.After(most) {
 		t = most
 	}
 	s.until = t
-	select {
-	case s.moved <- struct{}{}:
-	default: // it will look anyway
+	left := time.Until(t)
+	if s.beats == nil {
+		left += grace
+	}
+	for i := range checks {
+		wait := max(left, 0) + time.Duration(i)*between
+		if len(s.checks) <= i {
+			s.checks = append(s.checks, time.AfterFunc(wait, s.check))
+		} else {
+			s.checks[i].Reset(wait)
+		}
 	}
 }
 
-// grace is what the reader of a busy process gets to read a beat that has arrived when the lease ends.
-const grace = 50 * time.Millisecond
+// disarm ends the checks.
+func (s *server) disarm() {
+	s.leasing.Lock()
+	defer s.leasing.Unlock()
+	for _, t := range s.checks {
+		t.Stop()
+	}
+}
 
-// watch ends everything when the lease ends.
-func (s *server) watch() {
-	for {
-		s.leasing.Lock()
-		left := time.Until(s.until) + grace
-		s.leasing.Unlock()
-		if left <= 0 {
-			s.stop(ErrSilent)
+// check ends everything when the lease has ended.
+func (s *server) check() {
+	if !s.leasing.TryLock() {
+		return // another check, or a beat
+	}
+	defer s.leasing.Unlock()
+	late := grace
+	if s.beats != nil {
+		late = 0
+		wall, closed := s.beats.Until()
+		if wall != 0 {
+			s.move(unwall(wall))
+		}
+		if closed {
+			s.end(ErrGone)
 			return
 		}
-		timer := time.NewTimer(left)
-		select {
-		case <-timer.C:
-		case <-s.moved:
-		case <-s.ctx.Done():
-			timer.Stop()
-			return
-		}
-		timer.Stop()
+	}
+	if time.Until(s.until)+late <= 0 {
+		s.end(ErrSilent)
 	}
 }
 

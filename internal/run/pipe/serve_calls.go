@@ -61,7 +61,7 @@ func (u *Up) Do(ctx context.Context, ask run.Ask) (run.Answer, error) {
 	m, err := u.s.call(ctx, message{head: head{Call: callAsk, Ask: &ask}})
 	switch {
 	case errors.Is(err, errEnded):
-		return run.Answer{}, reason(u.s.ctx)
+		return run.Answer{}, reason(context.Cause(u.s.ctx))
 	case err != nil:
 		return run.Answer{}, err
 	case m.Answer == nil:

@@ -142,7 +142,7 @@ func (r Report) rootGroup(named bool) object {
 		}
 	}
 	checks := map[string][]check{}
-	for _, c := range r.checks(metric.CheckPart, func(metric.Selector) bool { return true }) {
+	for _, c := range r.checks(metric.CheckPart, func(s metric.Selector) bool { _, grouped := s.Tag("group"); return grouped }) {
 		if c.group != "" {
 			root.at(c.group)
 		}

@@ -1,7 +1,6 @@
 package summary
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -124,12 +123,6 @@ func (r Report) flat() []entry {
 		out = append(append(out, e), e.parts...)
 	}
 	return out
-}
-
-// compareNames orders as a person would: capitals beside small letters, _ before both.
-func compareNames(a, b string) int {
-	fold := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "\x01") }
-	return cmp.Or(strings.Compare(fold(a), fold(b)), strings.Compare(a, b))
 }
 
 // share is the part of a rate's samples that were not zero; 0 without samples.

@@ -27,8 +27,9 @@ func Text(r Report) string {
 	}
 	all := func(metric.Selector) bool { return true }
 	total := p.checks(r.checks(metric.CheckPart, all), 0)
-	if total == nil && slices.ContainsFunc(entries, func(e entry) bool { return e.name == "checks" }) {
-		total = []string{p.checkCounts(0, 0, 0) + "\n"} // a threshold asks for checks, and there was none
+	if i := slices.IndexFunc(entries, func(e entry) bool { return e.name == "checks" }); total == nil && i >= 0 {
+		// A threshold asks for checks and there was none, or they have no names.
+		total = []string{p.checkCounts(entries[i].Trues, entries[i].Count, 0) + "\n"}
 	}
 	total = append(total, p.metrics(entries, 0)...)
 	add("TOTAL RESULTS", total)

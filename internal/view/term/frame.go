@@ -3,6 +3,7 @@ package term
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,8 +64,8 @@ func (f Frame) overall(bar bool, width int, colour bool) string {
 	if f.Paused {
 		state = "paused"
 	}
-	return fmt.Sprintf("%s (%s), %d/%d VUs, %d complete and %d interrupted iterations", state, clock(f.Elapsed, f.Max),
-		f.Load.VUs, f.Load.VUsMax, f.Load.Iterations, f.Load.Interrupted)
+	return fmt.Sprintf("%s (%s), %0*d/%d VUs, %d complete and %d interrupted iterations", state, clock(f.Elapsed, f.Max),
+		len(strconv.FormatInt(f.Load.VUsMax, 10)), f.Load.VUs, f.Load.VUsMax, f.Load.Iterations, f.Load.Interrupted)
 }
 
 func (f Frame) nameWidth() int {

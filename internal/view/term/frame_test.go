@@ -60,7 +60,9 @@ func TestFrames(t *testing.T) {
 	f.Stage = "setup()"
 	show("setup, plain", f.Plain())
 	show("setup", f.Lines(80, 30, false))
-	f.Stage, f.Paused = "", true
+	f.Stage, f.Load.VUsMax = "", 1200
+	show("many", f.Plain()[:1])
+	f.Paused, f.Load.VUsMax = true, 6
 	for _, d := range []time.Duration{10 * time.Second, 90 * time.Second, 630 * time.Second, 90 * time.Minute, 30 * time.Hour} {
 		f.Max, f.Elapsed = d, d/2
 		show("paused, of "+d.String(), f.Plain()[:1])

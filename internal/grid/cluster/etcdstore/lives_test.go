@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,5 +217,88 @@ func TestAnIPv6AddressAndAHostName(t *testing.T) {
 			continue
 		}
 		running(t, s, err)
+	}
+}
+
+// TestASilentWatchEnds puts a proxy between store and server that goes on holding connections, and passes nothing more.
+func TestASilentWatchEnds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a quarter of a minute")
+	}
+	t.Parallel()
+	s, err := Bootstrap(soon(t), config(t, "h1"), "silent")
+	running(t, s, err)
+	p := newStuck(t, s.Socket())
+	store := storeOn(t, Access{Endpoints: []string{"http://" + p.Addr().String()}})
+	at, err := store.Commit(t.Context(), cluster.Txn{Put: map[string][]byte{cluster.IDKey: nil}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	watching := store.Watch(t.Context(), cluster.Prefix, at)
+	if _, err := store.Commit(t.Context(), cluster.Txn{Put: map[string][]byte{cluster.IDKey: []byte("1")}}); err != nil {
+		t.Fatal(err)
+	}
+	if events := <-watching; len(events) != 1 {
+		t.Fatalf("it told of %v", events)
+	}
+	began := time.Now()
+	idle := time.After(2 * progress)
+	select {
+	case e, ok := <-watching:
+		t.Fatalf("a watch of a store in which nothing happens told of %v, %v", e, ok)
+	case <-idle:
+	}
+	p.stick()
+	if e, ok := <-watching; ok || time.Since(began) > 8*progress {
+		t.Errorf("it told of %v after %v", e, time.Since(began))
+	}
+}
+
+// stuck is a proxy to a unix socket.
+type stuck struct {
+	net.Listener
+	dead atomic.Bool
+}
+
+func newStuck(t *testing.T, socket string) *stuck {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &stuck{Listener: l}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("unix", socket)
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _, _ = in.Close(), out.Close() })
+			go p.copy(in, out)
+			go p.copy(out, in)
+		}
+	}()
+	return p
+}
+
+func (p *stuck) stick() { p.dead.Store(true) }
+
+func (p *stuck) copy(to, from net.Conn) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			return
+		}
+		if p.dead.Load() {
+			continue
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			return
+		}
 	}
 }

@@ -126,7 +126,8 @@ func start(ctx context.Context, c Config, how func(*embed.Config)) (*Server, err
 	return s, nil
 }
 
-// launch starts etcd. If that takes too long it is given up: what comes of it later is stopped in the background.
+// launch starts etcd. If that takes too long, or ctx ends, it is given up: what comes of it is stopped, and waited for, unless that
+// takes too long as well.
 func (s *Server) launch(ctx context.Context, cfg *embed.Config) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, errors.New("it takes too long"))
 	defer cancel()
@@ -144,15 +145,24 @@ func (s *Server) launch(ctx context.Context, cfg *embed.Config) error {
 		}
 		return err
 	case <-ctx.Done():
+		undone := make(chan struct{})
 		go func() {
+			defer close(undone)
 			if <-started == nil {
 				_ = s.book.guarded(func() error { s.etcd.Close(); return nil })
 			}
 			s.book.close()
 		}()
+		select {
+		case <-undone:
+		case <-time.After(undoPatience):
+		}
 		return context.Cause(ctx)
 	}
 }
+
+// undoPatience bounds the wait for the end of a start that was given up.
+const undoPatience = 5 * time.Second
 
 // config is etcd's configuration, up to the question with whom it starts.
 func (s *Server) config(ctx context.Context, c Config) (*embed.Config, error) {
@@ -179,6 +189,7 @@ func (s *Server) config(ctx context.Context, c Config) (*embed.Config, error) {
 	e.TickMs, e.ElectionMs = 100, 1000
 	e.MaxLearners, e.MaxTxnOps, e.MaxRequestBytes = MaxLearners, maxTxnOps, maxRequest
 	e.AutoCompactionMode, e.AutoCompactionRetention = embed.CompactorModePeriodic, "10m"
+	e.WatchProgressNotifyInterval = progress
 	e.ZapLoggerBuilder = embed.NewZapLoggerBuilder(s.book.logger())
 	e.LogLevel = "warn"
 	if c.Peers != nil {

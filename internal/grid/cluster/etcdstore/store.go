@@ -21,6 +21,8 @@ const patience = 5 * time.Second
 type Access struct {
 	Endpoints []string
 	TLS       *tls.Config // nil: in the clear
+	// Foreign is true for a store that is not made of our Servers.
+	Foreign bool
 }
 
 // Store is a cluster.Store on etcd. While it has no way there its calls wait. When it is given another way, watches end, and
@@ -34,6 +36,7 @@ type Store struct {
 // way is a connection, and the context of all that uses it.
 type way struct {
 	client *clientv3.Client
+	silent time.Duration // how long a watch may be silent; 0: for ever
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 }
@@ -55,6 +58,9 @@ func (s *Store) Use(a Access) error {
 			return fmt.Errorf("reach the store at %v: %w", a.Endpoints, err)
 		}
 		next = &way{client: client}
+		if !a.Foreign {
+			next.silent = 3 * progress
+		}
 		next.ctx, next.cancel = context.WithCancelCause(context.Background())
 	}
 	s.mu.Lock()

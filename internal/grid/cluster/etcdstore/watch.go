@@ -2,14 +2,18 @@ package etcdstore
 
 import (
 	"context"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"throng/internal/grid/cluster"
 )
 
-// Watch tells of changes as cluster.Store says. It ends when the member that it hangs on has lost its leader, too: events that
-// such a member cannot have are not waited for.
+// progress is how often our Servers tell a watch that nothing has happened.
+const progress = 4 * time.Second
+
+// Watch tells of changes as cluster.Store says. It ends when the member that it hangs on has lost its leader, too, and when not
+// even progress is told of: whatever lies between may have lost the stream, and would never say so.
 func (s *Store) Watch(ctx context.Context, prefix string, revision int64) <-chan []cluster.Event {
 	out := make(chan []cluster.Event)
 	s.mu.Lock()
@@ -26,16 +30,30 @@ func (s *Store) Watch(ctx context.Context, prefix string, revision int64) <-chan
 		ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 		defer cancel()
 		defer context.AfterFunc(w.ctx, cancel)()
-		from := w.client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(revision+1), clientv3.WithFragment())
-		pass(ctx, from, out)
+		from := w.client.Watch(ctx, prefix, clientv3.WithPrefix(), clientv3.WithRev(revision+1), clientv3.WithFragment(), clientv3.WithProgressNotify())
+		pass(ctx, from, out, w.silent)
 	}()
 	return out
 }
 
-func pass(ctx context.Context, from clientv3.WatchChan, to chan<- []cluster.Event) {
-	for r := range from {
-		if r.Err() != nil {
+func pass(ctx context.Context, from clientv3.WatchChan, to chan<- []cluster.Event, silent time.Duration) {
+	timer := time.NewTimer(silent)
+	defer timer.Stop()
+	if silent == 0 {
+		timer.Stop()
+	}
+	for {
+		var r clientv3.WatchResponse
+		var ok bool
+		select {
+		case r, ok = <-from:
+		case <-timer.C:
+		}
+		if !ok || r.Err() != nil {
 			return
+		}
+		if silent > 0 {
+			timer.Reset(silent)
 		}
 		for _, batch := range commits(r.Events) {
 			select {

@@ -81,9 +81,13 @@ func (l *lazy) Get(name string) sobek.Value {
 	if f == nil || l.busy {
 		return nil
 	}
+	return l.make(name, f)
+}
+
+func (l *lazy) make(name string, f func(*scope.VU) any) (v sobek.Value) {
 	l.busy = true
 	defer func() { l.busy = false }()
-	v := l.vu.Runtime.ToValue(f(l.vu))
+	l.vu.Apart(func() { v = l.vu.Runtime.ToValue(f(l.vu)) })
 	l.made = append(l.made, named{name, v})
 	return v
 }

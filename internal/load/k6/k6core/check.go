@@ -1,6 +1,7 @@
 package k6core
 
 import (
+	_ "embed" // for check.js
 	"errors"
 	"strings"
 	"time"
@@ -19,69 +20,174 @@ var (
 	errAsyncInCheck = errors.New("the built-in check() does not support async functions as arguments: it would count the promise, not its result; await the value first, or use check() of the JavaScript utils library (https://grafana.com/docs/k6/latest/javascript-api/jslib/utils/check/)")
 )
 
-// check is called once or more in nearly every iteration: nothing here allocates that the engine does not ask for.
-func (m *module) check(call sobek.FunctionCall) sobek.Value {
-	vu := m.vu
+//go:embed check.js
+var checkSource string
+
+// checkFunction makes check().
+func (m *module) checkFunction() sobek.Value {
+	d := &desk{m: m}
+	d.object = m.vu.Runtime.NewDynamicObject(d)
+	return m.vu.Build("throng:check.js", checkSource, d.object)
+}
+
+// desk is what check.js sees of a virtual user. It is an object rather than some functions because those weigh half a
+// kilobyte each. Nothing here allocates that the engine does not ask for: there is a check in nearly every iteration.
+type desk struct {
+	m      *module
+	object *sobek.Object
+	tags   *metric.TagSet // of the check that is about to begin
+	sheets []sheet        // checks that have begun, the innermost last
+	number int64          // the iteration in which they did
+}
+
+// sheet is one call of check().
+type sheet struct {
+	sets   *sobek.Object
+	names  []string // that are left
+	tags   *metric.TagSet
+	at     time.Time
+	name   string        // of the check that waits for its answer, where open
+	series *meter.Series // nil: not known yet
+	open   bool
+}
+
+// Set implements sobek.DynamicObject.
+func (d *desk) Set(key string, v sobek.Value) bool {
+	switch key {
+	case "tags":
+		d.begin(v)
+	case "sets":
+		d.lay(v)
+	case "answer":
+		d.count(v.ToBoolean())
+	}
+	return true
+}
+
+// Get implements sobek.DynamicObject.
+func (d *desk) Get(key string) sobek.Value {
+	switch key {
+	case "next":
+		return d.next()
+	case "end":
+		return d.object
+	case "done":
+		d.done()
+	}
+	return sobek.Undefined()
+}
+
+// Has implements sobek.DynamicObject.
+func (d *desk) Has(string) bool { return true }
+
+// Delete implements sobek.DynamicObject.
+func (d *desk) Delete(string) bool { return false }
+
+// Keys implements sobek.DynamicObject.
+func (d *desk) Keys() []string { return nil }
+
+// begin reads the tags of a call.
+func (d *desk) begin(tags sobek.Value) {
+	vu := d.m.vu
 	if vu.Phase == scope.Init {
 		vu.Throw(errCheckInInit)
 	}
-	if len(call.Arguments) < 2 {
-		vu.Throw(errNoChecks)
+	var err error
+	if d.tags, err = vu.WithTags(vu.Tags, tags); err != nil {
+		vu.Throw(err)
 	}
-	tags := vu.Tags
-	if len(call.Arguments) > 2 {
-		var err error
-		if tags, err = vu.WithTags(tags, call.Arguments[2]); err != nil {
-			vu.Throw(err)
-		}
-	}
-	sets := call.Arguments[1].ToObject(vu.Runtime)
-	all := true
-	now := time.Now()
-	for _, name := range sets.Keys() {
-		series := m.knownCheck(tags, name)
-		if series == nil && strings.Contains(name, "::") {
-			vu.Throw(errSeparator)
-		}
-		val := sets.Get(name)
-		var thrown error
-		if o, ok := val.(*sobek.Object); ok {
-			if fn, ok := sobek.AssertFunction(o); ok {
-				if m.isAsync(o) {
-					vu.Throw(errAsyncInCheck)
-				}
-				val, thrown = fn(sobek.Undefined(), call.Arguments[0])
-			}
-		}
-		passed, n := thrown == nil && val.ToBoolean(), 0.0
-		if passed {
-			n = 1
-		}
-		all = all && passed
-		if series == nil {
-			series = m.checkSeries(tags, name)
-		}
-		vu.Test.Meter.Add(vu.Shard, series, n, now, vu.Metadata)
-		if thrown != nil {
-			scope.Rethrow(thrown)
-		}
-	}
-	return vu.Runtime.ToValue(all)
 }
 
-// checkSeries makes and keeps what counts the check called name.
-func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
-	vu := m.vu
-	named := tags
-	if vu.Test.SystemTags.Check {
-		named = tags.With("check", name)
+// lay puts the checks of a call on the desk.
+func (d *desk) lay(sets sobek.Value) {
+	if sobek.IsUndefined(sets) {
+		d.m.vu.Throw(errNoChecks)
 	}
-	group, _ := tags.Get("group")
-	s := vu.Test.Meter.CheckSeries(named, group, name)
+	o := sets.ToObject(d.m.vu.Runtime)
+	d.put(o, o.Keys()) // which goes deep
+}
+
+func (d *desk) put(sets *sobek.Object, names []string) {
+	s := d.fresh()
+	s.sets, s.names, s.tags, s.at = sets, names, d.tags, time.Now()
+}
+
+// fresh puts an empty sheet on top.
+//
+//go:noinline
+func (d *desk) fresh() *sheet {
+	if n := d.m.vu.Iteration; d.number != n {
+		d.number = n
+		clear(d.sheets) // of an iteration that was cut off
+		d.sheets = d.sheets[:0]
+	}
+	d.sheets = append(d.sheets, sheet{})
+	return &d.sheets[len(d.sheets)-1]
+}
+
+// next is what the next check holds: the answer, or the function to ask.
+func (d *desk) next() sobek.Value {
+	vu, s := d.m.vu, &d.sheets[len(d.sheets)-1]
+	if len(s.names) == 0 {
+		return d.object
+	}
+	s.name, s.names = s.names[0], s.names[1:]
+	if s.series = d.m.knownCheck(s.tags, s.name); s.series == nil && strings.Contains(s.name, "::") {
+		vu.Throw(errSeparator)
+	}
+	val := s.sets.Get(s.name)
+	if o, ok := val.(*sobek.Object); ok && d.m.isAsync(o) {
+		if _, ok := sobek.AssertFunction(o); ok {
+			vu.Throw(errAsyncInCheck)
+		}
+	}
+	s.open = true
+	return val
+}
+
+// count folds the answer of the check that waits for one.
+func (d *desk) count(passed bool) {
+	vu, s := d.m.vu, &d.sheets[len(d.sheets)-1]
+	s.open = false
+	if s.series == nil {
+		s.series = d.m.checkSeries(s.tags, s.name)
+	}
+	n := 0.0
+	if passed {
+		n = 1
+	}
+	vu.Test.Meter.Add(vu.Shard, s.series, n, s.at, vu.Metadata)
+}
+
+// done ends a call. A check that still waits for its answer has thrown, which counts as failed.
+func (d *desk) done() {
+	if s := &d.sheets[len(d.sheets)-1]; s.open {
+		d.count(false)
+	}
+	d.sheets[len(d.sheets)-1] = sheet{}
+	d.sheets = d.sheets[:len(d.sheets)-1]
+}
+
+// checkSeries finds or makes what counts the check called name, and keeps it.
+func (m *module) checkSeries(tags *metric.TagSet, name string) *meter.Series {
+	s := m.vu.Test.Meter.KnownCheck(tags, name)
+	if s == nil {
+		m.vu.Apart(func() { s = m.newSeries(tags, name) })
+	}
 	if len(m.checks) >= maxCached {
 		m.checks = nil
 	}
 	m.checks = append(m.checks, checkEntry{tags, name, s})
+	return s
+}
+
+func (m *module) newSeries(tags *metric.TagSet, name string) *meter.Series {
+	vu, named := m.vu, tags
+	if vu.Test.SystemTags.Check {
+		named = tags.With("check", name)
+	}
+	s := vu.Test.Meter.CheckSeries(named, name)
+	vu.Test.Meter.KeepCheck(tags, name, s)
 	return s
 }
 

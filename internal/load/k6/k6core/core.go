@@ -17,7 +17,6 @@ import (
 // module is the state that 'k6' keeps for one virtual user.
 type module struct {
 	vu    *scope.VU
-	timer *time.Timer   // of sleep, used again each time
 	plain *sobek.Object // the prototype of functions known to be ordinary ones
 
 	checks []checkEntry
@@ -45,11 +44,11 @@ func names() []string { return []string{"check", "fail", "group", "randomSeed", 
 func (m *module) function(name string) any {
 	switch name {
 	case "check":
-		return m.check
+		return m.checkFunction()
 	case "fail":
 		return m.fail
 	case "group":
-		return m.group
+		return m.groupFunction()
 	case "randomSeed":
 		return m.randomSeed
 	default:
@@ -76,19 +75,7 @@ func (m *module) sleep(call sobek.FunctionCall) sobek.Value {
 		return sobek.Undefined()
 	}
 	d := time.Duration(seconds * float64(time.Second))
-	var done <-chan struct{}
-	if m.vu.Context != nil {
-		done = m.vu.Context.Done()
-	}
-	if m.timer == nil {
-		m.timer = time.NewTimer(d)
-	} else {
-		m.timer.Reset(d)
-	}
-	select {
-	case <-m.timer.C:
-	case <-done:
-		m.timer.Stop()
+	if !m.vu.Sleep(d) {
 		// The runtime is interrupted by the watcher of Context as well, but perhaps only after the script has run on
 		// for a while: nothing that follows the sleep may happen.
 		m.vu.Runtime.Interrupt(m.vu.Context.Err())

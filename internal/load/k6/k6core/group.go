@@ -1,6 +1,7 @@
 package k6core
 
 import (
+	_ "embed" // for group.js
 	"errors"
 	"strings"
 	"time"
@@ -30,38 +31,97 @@ type groupKey struct {
 	name string
 }
 
-// group runs a function inside a group. The tag is what counts: a script that has changed it goes on from there.
-func (m *module) group(call sobek.FunctionCall) sobek.Value {
-	vu := m.vu
-	if vu.Phase == scope.Init {
-		vu.Throw(errGroupInInit)
+//go:embed group.js
+var groupSource string
+
+// groupFunction makes group().
+func (m *module) groupFunction() sobek.Value {
+	d := &door{m: m}
+	m.vu.OnIterationStart = append(m.vu.OnIterationStart, d.reset)
+	return m.vu.Build("throng:group.js", groupSource, m.vu.Runtime.NewDynamicObject(d))
+}
+
+// door is what group.js sees of a virtual user.
+type door struct {
+	m     *module
+	name  string // of the group that is about to be entered
+	rooms []room // that were entered, the innermost last
+}
+
+// room is one call of group().
+type room struct {
+	path, outer string
+	start       time.Time
+}
+
+// Set implements sobek.DynamicObject.
+func (d *door) Set(key string, v sobek.Value) bool {
+	switch key {
+	case "name":
+		if d.m.vu.Phase == scope.Init {
+			d.m.vu.Throw(errGroupInInit)
+		}
+		d.name = scope.Text(v)
+	case "inside":
+		d.open(v)
 	}
-	fn, ok := sobek.AssertFunction(call.Argument(1))
-	if !ok {
+	return true
+}
+
+// Get implements sobek.DynamicObject.
+func (d *door) Get(key string) sobek.Value {
+	if key == "leave" {
+		d.leave()
+	}
+	return sobek.Undefined()
+}
+
+// Has implements sobek.DynamicObject.
+func (d *door) Has(string) bool { return true }
+
+// Delete implements sobek.DynamicObject.
+func (d *door) Delete(string) bool { return false }
+
+// Keys implements sobek.DynamicObject.
+func (d *door) Keys() []string { return nil }
+
+// open enters the group. The tag is what counts: a script that has changed it goes on from there.
+func (d *door) open(inside sobek.Value) {
+	m, vu := d.m, d.m.vu
+	if _, ok := sobek.AssertFunction(inside); !ok {
 		vu.Throw(errNoCallback)
 	}
-	if m.isAsync(call.Argument(1).(*sobek.Object)) {
+	if m.isAsync(inside.(*sobek.Object)) {
 		vu.Throw(errAsyncInGroup)
 	}
 	outer, tagged := vu.Group, vu.Test.SystemTags.Group
 	if tagged {
 		outer, _ = vu.Tags.Get("group")
 	}
-	g := m.enter(scope.Text(call.Argument(0)), outer, tagged)
+	g := m.enter(d.name, outer, tagged)
 	vu.Group, vu.Tags = g.path, g.tags
-	start := time.Now()
+	d.rooms = append(d.rooms, room{path: g.path, outer: outer, start: time.Now()})
+}
 
-	val, thrown := fn(sobek.Undefined())
+// leave ends the innermost group. Its duration has the tags that were set inside, but always its own group.
+func (d *door) leave() {
+	m, vu := d.m, d.m.vu
+	r := d.rooms[len(d.rooms)-1]
+	d.rooms = d.rooms[:len(d.rooms)-1]
+	tagged, end := vu.Test.SystemTags.Group, time.Now()
+	ms := float64(end.Sub(r.start)) / float64(time.Millisecond)
+	m.addDuration(vu.Test.Meter.Series(vu.Test.Builtin.GroupDuration, m.regroup(r.path, tagged)), ms, end)
+	vu.Group, vu.Tags = r.outer, m.regroup(r.outer, tagged)
+}
 
-	end := time.Now()
-	ms := float64(end.Sub(start)) / float64(time.Millisecond)
-	// The group's duration has the tags that were set inside, but always its own group.
-	m.addDuration(vu.Test.Meter.Series(vu.Test.Builtin.GroupDuration, m.regroup(g.path, tagged)), ms, end)
-	vu.Group, vu.Tags = outer, m.regroup(outer, tagged)
-	if thrown != nil {
-		scope.Rethrow(thrown)
+// reset leaves what an iteration that was cut off was inside of: nothing of the script runs then, not even finally.
+func (d *door) reset() {
+	if len(d.rooms) == 0 {
+		return
 	}
-	return val
+	outer := d.rooms[0].outer
+	d.rooms = d.rooms[:0]
+	d.m.vu.Group, d.m.vu.Tags = outer, d.m.regroup(outer, d.m.vu.Test.SystemTags.Group)
 }
 
 func (m *module) addDuration(s *meter.Series, ms float64, at time.Time) {
@@ -90,7 +150,9 @@ func (m *module) enter(name, outer string, tagged bool) *groupEntry {
 		path = "" // k6: an unnamed group outside of all is no group
 	}
 	g := &groupEntry{path: path, tags: m.regroup(path, tagged)}
-	vu.Test.Meter.Group(path)
+	if tagged { // else the report has no place for it, as in k6
+		vu.Test.Meter.Group(path)
+	}
 	if m.groups == nil || len(m.groups) >= maxCached {
 		m.groups = map[groupKey]*groupEntry{}
 	}

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/Azure/go-ntlmssp"
 
@@ -21,13 +20,13 @@ import (
 
 // authorized sends one hop with what its credentials demand: basic ones go along, digest (RFC 7616) and NTLM answer the
 // server's challenge on another exchange.
-func (k *carrier) authorized(q *call, h *hop, r *response, deadline *time.Time) error {
+func (k *carrier) authorized(q *call, h *hop, r *response) error {
 	who := h.target.url.User
 	switch q.auth {
 	case "digest":
-		return k.digest(q, h, r, deadline)
+		return k.digest(q, h, r)
 	case "ntlm":
-		return k.ntlm(q, h, r, deadline)
+		return k.ntlm(q, h, r)
 	}
 	if who != nil && !hasField(h.header, "Authorization") {
 		password, _ := who.Password()
@@ -35,9 +34,9 @@ func (k *carrier) authorized(q *call, h *hop, r *response, deadline *time.Time) 
 		send := *h
 		send.changed = true
 		send.header = withField(h.header, "Authorization", "Basic "+token)
-		return k.exchange(q, &send, r, deadline)
+		return k.exchange(q, &send, r)
 	}
-	return k.exchange(q, h, r, deadline)
+	return k.exchange(q, h, r)
 }
 
 func hasField(fields []httpc.Field, name string) bool {
@@ -81,10 +80,10 @@ func (q *call) splitLogin() {
 	q.target = targetOf(&clean)
 }
 
-func (k *carrier) digest(q *call, h *hop, r *response, deadline *time.Time) error {
+func (k *carrier) digest(q *call, h *hop, r *response) error {
 	ask := *h
 	ask.login = true
-	if err := k.exchange(q, &ask, r, deadline); err != nil || r.status != http.StatusUnauthorized {
+	if err := k.exchange(q, &ask, r); err != nil || r.status() != http.StatusUnauthorized {
 		return err
 	}
 	ch, ok := parseChallenge(r.wire.Header.Values("Www-Authenticate"))
@@ -95,7 +94,7 @@ func (k *carrier) digest(q *call, h *hop, r *response, deadline *time.Time) erro
 	answer := *h
 	answer.changed = true
 	answer.header = withField(h.header, "Authorization", ch.answer(user, password, h.method, requestURI(h.target.url), h.body, nonce()))
-	return k.exchange(q, &answer, r, deadline)
+	return k.exchange(q, &answer, r)
 }
 
 func requestURI(u *url.URL) string { return u.RequestURI() }
@@ -215,10 +214,10 @@ func (c challenge) answer(user, password, method, uri string, body []byte, cnonc
 }
 
 // ntlm answers with NTLMv2 over one kept connection: ask, negotiate, authenticate ([MS-NLMP]).
-func (k *carrier) ntlm(q *call, h *hop, r *response, deadline *time.Time) error {
+func (k *carrier) ntlm(q *call, h *hop, r *response) error {
 	ask := *h
 	ask.login = true
-	if err := k.exchange(q, &ask, r, deadline); err != nil || r.status != http.StatusUnauthorized {
+	if err := k.exchange(q, &ask, r); err != nil || r.status() != http.StatusUnauthorized {
 		return err
 	}
 	scheme, ok := ntlmScheme(r.wire.Header.Values("Www-Authenticate"))
@@ -235,9 +234,9 @@ func (k *carrier) ntlm(q *call, h *hop, r *response, deadline *time.Time) error 
 		next := *h
 		next.changed = true
 		next.header = withField(h.header, "Authorization", scheme+" "+base64.StdEncoding.EncodeToString(message))
-		return k.exchange(q, &next, r, deadline)
+		return k.exchange(q, &next, r)
 	}
-	if err := say(message); err != nil || r.status != http.StatusUnauthorized {
+	if err := say(message); err != nil || r.status() != http.StatusUnauthorized {
 		return err
 	}
 	theirs := ntlmToken(r.wire.Header.Values("Www-Authenticate"), scheme)

@@ -83,7 +83,7 @@ func (c *client) entry(j *job, key string, v sobek.Value) {
 	j.key, j.resp = key, &response{c: c}
 	method, target, body, params, err := c.entryParts(key, v)
 	if err == nil {
-		j.call, err = c.prepare(method, target, body, params)
+		j.call, err = c.callOf(method, target, body, params)
 	}
 	if err == nil {
 		return
@@ -166,8 +166,8 @@ func (q *queue) work(k *carrier, jobs []job) {
 		if !ok {
 			return
 		}
-		j := &jobs[i]
-		j.err = k.run(j.call, j.resp)
+		j, own := &jobs[i], *k
+		j.err = own.run(j.call, j.resp)
 		q.done(i)
 	}
 }

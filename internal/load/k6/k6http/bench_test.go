@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/sobek"
 
 	"throng/internal/load/js"
+	"throng/internal/load/k6/scope"
 	"throng/internal/load/k6/scopetest"
 	"throng/internal/plan"
 )
@@ -92,10 +93,8 @@ func TestModuleStaysLight(t *testing.T) {
 		shared := scopetest.New(t)
 		for i := range rigs {
 			rigs[i] = &scopetest.Rig{VU: nil, T: t}
-			vu := *shared.VU
-			vu.HTTP, vu.OnClose, vu.OnInterrupt, vu.OnActivate, vu.OnIterationStart = nil, nil, nil, nil, nil
-			vu.Runtime = js.NewRuntime()
-			rigs[i].VU = &vu
+			rigs[i].VU = &scope.VU{Runtime: js.NewRuntime(), Loop: shared.Loop, Test: shared.Test, Phase: shared.Phase, Context: shared.Context,
+				ID: 1, IDInTest: 1, Tags: shared.Tags}
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&before)

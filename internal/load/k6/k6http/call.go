@@ -6,14 +6,17 @@ import (
 	"github.com/grafana/sobek"
 
 	"throng/internal/load/k6/scope"
+	"throng/internal/metric"
 )
 
-func (c *client) bodyless(method string, f sobek.FunctionCall) sobek.Value {
-	return c.send(method, f.Argument(0), nil, f.Argument(1))
-}
-
-func (c *client) bodied(method string, f sobek.FunctionCall) sobek.Value {
-	return c.send(method, f.Argument(0), f.Argument(1), f.Argument(2))
+// requester is the function that sends requests of one method.
+func (c *client) requester(method string, body bool) func(sobek.FunctionCall) sobek.Value {
+	if body {
+		return func(f sobek.FunctionCall) sobek.Value {
+			return c.send(method, f.Argument(0), f.Argument(1), f.Argument(2))
+		}
+	}
+	return func(f sobek.FunctionCall) sobek.Value { return c.send(method, f.Argument(0), nil, f.Argument(1)) }
 }
 
 func (c *client) request(f sobek.FunctionCall) sobek.Value {
@@ -33,41 +36,83 @@ func (c *client) send(method string, target, body, params sobek.Value) sobek.Val
 		c.throw(errInitRequest)
 	}
 	r := &response{c: c}
-	q, err := c.prepare(method, target, body, params)
-	if err != nil {
+	if c.prepare(r, method, target, body, params) {
+		k := c.ownCarrier(r.call)
+		if err := k.run(r.call, r); err != nil {
+			c.settleFailure(r.call, err)
+		}
+	}
+	return c.vu.Runtime.NewDynamicObject(r)
+}
+
+// prepare makes r's call, or makes r the response of one that makes no sense.
+func (c *client) prepare(r *response, method string, target, body, params sobek.Value) bool {
+	if bare(target, body, params) {
+		if r.call = c.knownCall(c.slotFor(target.String()), method); r.call != nil {
+			return true
+		}
+	}
+	return c.prepareNew(r, method, target, body, params)
+}
+
+func (c *client) prepareNew(r *response, method string, target, body, params sobek.Value) bool {
+	var err error
+	if r.call, err = c.newCall(method, target, body, params); err != nil {
 		if c.shared.throw {
 			c.throw(err)
 		}
 		c.warn("Request Failed", err)
 		r.refuse(err)
-		return c.vu.Runtime.NewDynamicObject(r)
+		return false
 	}
-	k := c.carrier()
-	k.slot = c.slotOf(q.target)
-	if err := k.run(q, r); err != nil {
-		c.settleFailure(q, err)
-	}
-	return c.vu.Runtime.NewDynamicObject(r)
+	return true
 }
 
-// prepare is parse, which it need not repeat for a bare request that is like the last one to that URL: a call never
-// changes, so responses may share it.
-func (c *client) prepare(method string, target, body, params sobek.Value) (*call, error) {
-	bare := nothing(body) && nothing(params) && target != nil && isString(target)
-	if bare {
-		s := c.slotFor(target.String())
-		if q := s.call; q != nil && q.method == method && q.base == c.vu.Tags && q.callback == c.callback && q.jar == c.currentJar() {
+// bare says that a request is a URL and nothing else.
+func bare(target, body, params sobek.Value) bool {
+	return nothing(body) && nothing(params) && target != nil && isString(target)
+}
+
+// knownCall is the call of a bare request that is like an earlier one, or nil: a call never changes, so responses and
+// virtual users may share it.
+func (c *client) knownCall(s *slot, method string) *call {
+	if q := s.call; q != nil && q.same(method, c.vu.Tags, c.callback) {
+		return q
+	}
+	if q := s.target.known(method, c.vu.Tags, c.callback); q != nil {
+		s.call = q
+		return q
+	}
+	return nil
+}
+
+// callOf is knownCall, or else a new one.
+func (c *client) callOf(method string, target, body, params sobek.Value) (*call, error) {
+	if bare(target, body, params) {
+		if q := c.knownCall(c.slotFor(target.String()), method); q != nil {
 			return q, nil
 		}
 	}
+	return c.newCall(method, target, body, params)
+}
+
+func (c *client) newCall(method string, target, body, params sobek.Value) (*call, error) {
 	q := &call{}
 	if err := c.parse(q, method, target, body, params); err != nil {
 		return nil, err
 	}
-	if s := c.slotOf(q.target); bare && s != nil && q.wire.Prepare() == nil {
+	if s := c.slotOf(q.target); s != nil && bare(target, body, params) && q.wire.Prepare() == nil {
 		s.call = q
+		if c.callback == c.shared.defaultCallback { // others belong to one virtual user
+			s.target.keep(q)
+		}
 	}
 	return q, nil
+}
+
+// same reports whether q is a call of method under these tags, judged by callback.
+func (q *call) same(method string, tags *metric.TagSet, callback *statuses) bool {
+	return q.method == method && q.base == tags && q.callback == callback
 }
 
 // settleFailure throws what the script wants thrown, and tells the log of the rest.
@@ -97,8 +142,8 @@ func (c *client) warn(message string, err error) {
 // refuse fills the response of a request that was never sent.
 func (r *response) refuse(err error) {
 	var f *failure
-	r.error = err.Error()
+	r.call, r.error = nil, err.Error()
 	if errors.As(err, &f) {
-		r.code, r.error = f.code, f.short
+		r.code, r.error = int32(f.code), f.short
 	}
 }

@@ -24,7 +24,8 @@ type client struct {
 	callback *statuses
 
 	slots   []slot // what the last URLs have led to; a call site in a loop finds its own again
-	methods methods
+	own     carrier
+	methods *methods // nil until a response's function is read
 }
 
 // slot remembers a URL and the series that its last request was counted under.
@@ -124,7 +125,7 @@ func (c *client) connect() *httpc.Client {
 	}
 	c.http = h.NewClient()
 	vu := c.vu
-	vu.OnInterrupt = append(vu.OnInterrupt, c.http.Interrupt)
+	vu.OnInterrupt.Add(c.http.Interrupt)
 	vu.OnActivate = append(vu.OnActivate, c.http.Resume)
 	vu.OnClose = append(vu.OnClose, c.http.Close)
 	vu.Traffic = c.http.Traffic
@@ -139,6 +140,10 @@ func (c *client) slotFor(raw string) *slot {
 	if len(c.slots) == 1 && c.slots[0].raw == raw {
 		return &c.slots[0]
 	}
+	return c.slotAmong(raw)
+}
+
+func (c *client) slotAmong(raw string) *slot {
 	h := maphash.String(c.shared.targets.seed, raw)
 	switch len(c.slots) {
 	case 0:

@@ -40,7 +40,7 @@ func (s *shared) dumpResponse(r *response, sender []any) {
 	}
 	b.WriteString("\n")
 	if s.debug == debugFull {
-		b.Write(r.body)
+		b.Write(r.wire.Body)
 	}
 	s.test.Log.Info("Response:\n"+b.String()+"\n", sender...)
 }

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"throng/internal/load/httpc"
+	"throng/internal/load/meter"
 )
 
 // carrier runs calls: on the virtual user's goroutine or, for batches and asyncRequest, on others.
 type carrier struct {
 	shared *shared
 	http   *httpc.Client
+	jar    *Jar // of the virtual user
 	ctx    context.Context
 	shard  uint32
 	open   bool
@@ -23,10 +25,23 @@ type carrier struct {
 	meta   map[string]string
 	slot   *slot // nil off the virtual user's goroutine
 	debug  []any // what the lines of httpDebug say of the sender
+
+	deadline time.Time // of the call that runs: from its second exchange on
 }
 
 func (c *client) carrier() carrier {
-	k := carrier{shared: c.shared, http: c.connect(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late, meta: c.vu.Metadata}
+	k := carrier{shared: c.shared, http: c.connect(), jar: c.currentJar(), ctx: c.vu.Context, shard: c.vu.Shard, open: c.vu.Open, late: c.vu.Late, meta: c.vu.Metadata}
+	if c.shared.debug != "" {
+		k.debug = c.sender()
+	}
+	return k
+}
+
+// ownCarrier is the one of the virtual user's goroutine. It is kept, so it takes no stack while a call waits.
+func (c *client) ownCarrier(q *call) *carrier {
+	k, vu := &c.own, c.vu
+	k.shared, k.http, k.jar, k.slot = c.shared, c.connect(), c.currentJar(), c.slotOf(q.target)
+	k.ctx, k.shard, k.open, k.late, k.meta = vu.Context, vu.Shard, vu.Open, vu.Late, vu.Metadata
 	if c.shared.debug != "" {
 		k.debug = c.sender()
 	}
@@ -37,7 +52,7 @@ func (c *client) carrier() carrier {
 type hop struct {
 	method  string
 	target  *target
-	header  []httpc.Field
+	header  []httpc.Field // canonical names; no Cookie, no Host
 	host    string
 	body    []byte
 	first   bool
@@ -47,18 +62,19 @@ type hop struct {
 
 // run sends the call and follows where it leads. The error has been counted and is in r as well.
 func (k *carrier) run(q *call, r *response) error {
-	h := hop{method: q.method, target: q.target, header: q.header, host: q.host, body: q.body, first: true}
-	if h.method == "" {
-		h.method = http.MethodGet
+	r.call, k.deadline = q, time.Time{}
+	err := k.hop(q, &q.hop, r)
+	if err == nil && redirects(r.status()) {
+		return k.follow(q, r)
 	}
-	r.method, r.call = h.method, q
-	deadline := time.Time{}
+	return err
+}
+
+// follow goes on where the first hop leads to.
+func (k *carrier) follow(q *call, r *response) error {
+	h := &q.hop
 	for left := q.redirects; ; left-- {
-		if err := k.authorized(q, &h, r, &deadline); err != nil {
-			return err
-		}
-		next := k.redirect(q, &h, r)
-		if next == nil {
+		if h = k.redirect(q, h, r); h == nil {
 			return nil
 		}
 		if left <= 0 {
@@ -67,54 +83,80 @@ func (k *carrier) run(q *call, r *response) error {
 			}
 			return nil
 		}
-		h = *next
+		if err := k.hop(q, h, r); err != nil {
+			return err
+		}
 	}
 }
 
-// exchange sends one hop, keeps its cookies and counts it.
-func (k *carrier) exchange(q *call, h *hop, r *response, deadline *time.Time) error {
-	s := k.shared
-	if s.limiter != nil {
-		if err := s.limiter.Wait(k.ctx); err != nil {
+// hop sends one hop, with credentials if there are any.
+func (k *carrier) hop(q *call, h *hop, r *response) error {
+	if q.auth != "" || h.target.url.User != nil {
+		return k.authorized(q, h, r)
+	}
+	return k.exchange(q, h, r)
+}
+
+// exchange sends one hop, keeps its cookies and counts it. Virtual users wait under its frame by the thousand, so it does
+// little itself.
+func (k *carrier) exchange(q *call, h *hop, r *response) error {
+	if k.shared.limiter != nil {
+		if err := k.shared.limiter.Wait(k.ctx); err != nil {
 			return k.failed(r, h, err)
 		}
 	}
+	req := k.request(q, h, r)
+	if req.Timeout <= 0 {
+		r.wire.Times.Start = time.Now()
+		return k.conclude(q, h, r, errTimeout)
+	}
+	return k.conclude(q, h, r, k.http.Do(req, &r.wire))
+}
+
+// request is what h sends.
+func (k *carrier) request(q *call, h *hop, r *response) *httpc.Request {
 	r.reset(h)
 	req := &q.wire
-	if line, sent := q.cookieHeader(h.target, h.first); line != "" || !h.first || h.changed || !deadline.IsZero() {
+	if line, sent := q.cookieHeader(k.jarOf(q), h.target, h.first); line != "" || !h.first || h.changed || !k.deadline.IsZero() {
 		req = &httpc.Request{Method: h.method, URL: h.target.wire, Host: h.host, Header: h.header, Body: h.body,
-			Timeout: q.timeout, Deadline: *deadline, Discard: q.kind == none}
+			Timeout: q.timeout, Deadline: k.deadline, Discard: q.kind == none}
 		if line != "" {
 			req.Header = append(req.Header[:len(req.Header):len(req.Header)], httpc.Field{Name: "Cookie", Value: line})
 		}
-		if h.first {
-			r.sentCookie, r.sentCookies = line, sent
+		if h.first && (line != "" || r.more != nil) {
+			r.rare().cookie, r.rare().cookies = line, sent
 		}
 	}
-	if s.debug != "" {
-		s.dumpRequest(h, req, k.debug)
+	if k.shared.debug != "" {
+		k.shared.dumpRequest(h, req, k.debug)
 	}
-	var err error
-	if req.Timeout <= 0 {
-		err = errTimeout
+	return req
+}
+
+// jarOf is the jar that a call reads and fills.
+func (k *carrier) jarOf(q *call) *Jar {
+	if q.jar != nil {
+		return q.jar
 	}
-	if err == nil {
-		err = k.http.Do(req, &r.wire)
-		if deadline.IsZero() {
-			*deadline = r.wire.Times.Start.Add(q.timeout) // the whole chain must end by then
-		}
+	return k.jar
+}
+
+// conclude takes over what an exchange has left, and counts it.
+func (k *carrier) conclude(q *call, h *hop, r *response, err error) error {
+	if k.deadline.IsZero() {
+		k.deadline = r.wire.Times.Start.Add(q.timeout) // the whole chain must end by then
 	}
 	r.settle()
-	if err == nil && r.status == http.StatusSwitchingProtocols {
+	if err == nil && r.status() == http.StatusSwitchingProtocols {
 		err = errSwitched
 	}
-	if s.debug != "" && err == nil {
-		s.dumpResponse(r, k.debug)
-	}
 	if err == nil {
+		if k.shared.debug != "" {
+			k.shared.dumpResponse(r, k.debug)
+		}
 		err = k.receive(q, h, r)
 	}
-	f := failureOf(err, h, r.status != 0)
+	f := failureOf(err, h, r.status() != 0)
 	r.fail(f)
 	if err != errSwitched { //nolint:errorlint // this very one; k6 knows no such exchange, and counts none
 		k.count(q, h, r)
@@ -127,30 +169,30 @@ func (k *carrier) exchange(q *call, h *hop, r *response, deadline *time.Time) er
 
 // receive keeps the cookies of a response and undoes its encoding.
 func (k *carrier) receive(q *call, h *hop, r *response) error {
-	if q.jar != nil {
-		if r.wire.Header.SetsCookies() {
-			lines := r.wire.Header.Values("Set-Cookie")
-			q.jar.SetCookies(h.target.url, parseCookies(lines))
-		}
+	if r.wire.Header.SetsCookies() {
+		k.jarOf(q).SetCookies(h.target.url, parseCookies(r.wire.Header.Values("Set-Cookie")))
 	}
-	if redirects(r.status) {
+	if redirects(r.status()) {
 		where := r.wire.Header.Get("Location")
 		if _, err := h.target.url.Parse(where); err != nil {
 			return fmt.Errorf("failed to parse Location header %q: %w", where, err)
 		}
 	}
-	if q.kind == none || len(r.body) == 0 || h.method == http.MethodHead {
+	if !r.wire.Header.Encoded() || q.kind == none || len(r.wire.Body) == 0 || h.method == http.MethodHead {
 		return nil
 	}
 	enc := r.wire.Header.Get("Content-Encoding")
 	if enc == "" {
 		return nil
 	}
-	body, err := decode(r.body, enc, k.shared.net.config.MaxResponseBytes)
-	r.body = body
+	body, err := decode(r.wire.Body, enc, k.shared.net.config.MaxResponseBytes)
+	r.wire.Body = body
 	return err
 }
 
+// parseCookies has a large frame, which its callers should not have.
+//
+//go:noinline
 func parseCookies(lines []string) []*http.Cookie {
 	return (&http.Response{Header: http.Header{"Set-Cookie": lines}}).Cookies()
 }
@@ -160,13 +202,38 @@ func (k *carrier) count(q *call, h *hop, r *response) {
 	if k.ctx != nil && k.ctx.Err() != nil {
 		return
 	}
+	series := q.counted(h, r)
+	if series == nil {
+		series = k.find(q, h, r)
+	}
+	w := &r.wire.Times
+	t := meterTimes{End: w.End(), Duration: milliseconds(w.Duration()), Blocked: milliseconds(w.Blocked),
+		Connecting: milliseconds(w.Connecting), TLS: milliseconds(w.TLSHandshaking), Sending: milliseconds(w.Sending),
+		Waiting: milliseconds(w.Waiting), Receiving: milliseconds(w.Receiving),
+		Failed: q.judge(h, r.status()) == unexpected, HasFailed: q.callback != nil, Open: k.open, Late: k.late}
+	k.shared.test.Meter.AddRequest(k.shard, series, &t, k.meta)
+}
+
+// judge is what the tag expected_response says of a status.
+func (q *call) judge(h *hop, status int) expectation {
+	switch {
+	case q.callback == nil:
+		return unjudged
+	case q.callback.expects(status) || h.login && status == http.StatusUnauthorized:
+		return expected
+	}
+	return unexpected
+}
+
+// find works out the tags of a hop's samples, and where those are counted.
+func (k *carrier) find(q *call, h *hop, r *response) *meter.RequestSeries {
 	on := &k.shared.test.SystemTags
-	l := labels{base: q.base, name: q.name, url: q.name, method: h.method, status: r.status, proto: r.proto,
-		tls: r.tlsVersion, error: r.error, code: r.code}
+	l := &labels{base: q.base, name: q.name, url: q.name, method: h.method, status: r.status(), proto: r.wire.Proto,
+		tls: r.tlsVersion(), error: r.error, code: int(r.code), expect: q.judge(h, r.status())}
 	if !q.named {
 		l.name, l.url = h.target.clean, h.target.clean
 	}
-	if on.OCSPStatus && r.tlsVersion != "" {
+	if on.OCSPStatus && l.tls != "" {
 		l.ocsp = r.ocsp().status
 	}
 	if on.IP {
@@ -175,17 +242,11 @@ func (k *carrier) count(q *call, h *hop, r *response) {
 	if !on.Error {
 		l.error = ""
 	}
-	failed := false
-	if q.callback != nil {
-		l.expect = expected
-		if !q.callback.expects(r.status) && !(h.login && r.status == http.StatusUnauthorized) {
-			l.expect, failed = unexpected, true
-		}
+	s := k.series(l)
+	if l.ip == "" {
+		q.remember(h, r, s)
 	}
-	t := meterTimes{End: r.end, Duration: r.times.duration, Blocked: r.times.blocked, Connecting: r.times.connecting,
-		TLS: r.times.tls, Sending: r.times.sending, Waiting: r.times.waiting, Receiving: r.times.receiving,
-		Failed: failed, HasFailed: q.callback != nil, Open: k.open, Late: k.late}
-	k.shared.test.Meter.AddRequest(k.shard, k.series(&l), &t, k.meta)
+	return s
 }
 
 // failed notes an error that no exchange has counted.
@@ -197,7 +258,7 @@ func (k *carrier) failed(r *response, h *hop, err error) error {
 
 // redirect returns the hop that the response asks for, or nil.
 func (k *carrier) redirect(q *call, h *hop, r *response) *hop {
-	if !redirects(r.status) {
+	if !redirects(r.status()) {
 		return nil
 	}
 	where := r.wire.Header.Get("Location")
@@ -207,7 +268,7 @@ func (k *carrier) redirect(q *call, h *hop, r *response) *hop {
 	}
 	next := &hop{method: h.method, target: targetOf(u), body: h.body}
 	drop := 0
-	if r.status < 307 {
+	if r.status() < 307 {
 		next.body = nil
 		drop |= dropContent
 		if h.method != http.MethodHead {

@@ -15,7 +15,7 @@ func (r *response) document() *k6html.Selection {
 	if !ok {
 		r.c.throw(errNoBody("HTML"))
 	}
-	doc, err := k6html.Parse(r.c.vu.Runtime, body, r.url)
+	doc, err := k6html.Parse(r.c.vu.Runtime, body, r.url())
 	if err != nil {
 		r.c.throw(err)
 	}
@@ -56,15 +56,15 @@ func (r *response) clickLink(f sobek.FunctionCall) sobek.Value {
 	href, found, linked := r.document().Select(css).Link()
 	switch {
 	case !found:
-		r.c.throw(fmt.Errorf("no element found for selector '%s' in response '%s'", css, r.url))
+		r.c.throw(fmt.Errorf("no element found for selector '%s' in response '%s'", css, r.url()))
 	case !linked:
-		r.c.throw(fmt.Errorf("no valid href attribute value found on element '%s' in response '%s'", css, r.url))
+		r.c.throw(fmt.Errorf("no valid href attribute value found on element '%s' in response '%s'", css, r.url()))
 	}
 	return r.c.send("GET", r.c.vu.Runtime.ToValue(r.resolve(href)), nil, r.option(f, "params"))
 }
 
 func (r *response) resolve(ref string) string {
-	base, err := url.Parse(r.url)
+	base, err := url.Parse(r.url())
 	if err != nil {
 		r.c.throw(err)
 	}
@@ -82,9 +82,9 @@ func (r *response) submitForm(f sobek.FunctionCall) sobek.Value {
 	css := r.textOption(f, "formSelector", "form")
 	form, ok := r.document().Select(css).Form(r.textOption(f, "submitSelector", `[type="submit"]`))
 	if !ok {
-		c.throw(fmt.Errorf("no form found for selector '%s' in response '%s'", css, r.url))
+		c.throw(fmt.Errorf("no form found for selector '%s' in response '%s'", css, r.url()))
 	}
-	target := r.url
+	target := r.url()
 	if form.Action != "" {
 		target = r.resolve(form.Action)
 	}

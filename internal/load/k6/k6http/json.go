@@ -23,7 +23,7 @@ func (r *response) bodyText() (string, bool) {
 		b, ok := fileData(r.assigned("body"))
 		return string(b), ok
 	}
-	if r.call == nil || r.body == nil || r.call.kind == none {
+	if r.call == nil || r.wire.Body == nil || r.call.kind == none {
 		return "", false
 	}
 	return r.text(), true
@@ -40,12 +40,13 @@ func (r *response) json(f sobek.FunctionCall) sobek.Value {
 	if !ok {
 		c.throw(errNoBody("JSON"))
 	}
-	if r.doc == nil || r.doc.text != body {
-		r.doc = &document{text: body}
+	more := r.rare()
+	if more.doc == nil || more.doc.text != body {
+		more.doc = &document{text: body}
 	}
-	d := r.doc
+	d := more.doc
 	if len(f.Arguments) > 0 {
-		if !d.valid && !gjson.Valid(body) {
+		if !d.valid && (endless(body) || !gjson.Valid(body)) {
 			return sobek.Undefined()
 		}
 		d.valid = true
@@ -63,6 +64,27 @@ func (r *response) json(f sobek.FunctionCall) sobek.Value {
 		d.value, d.valid = v, true
 	}
 	return d.value
+}
+
+// endless reports whether text nests deeper than any document would: a parser that calls itself for every level would use up
+// the stack, which ends the process. Shorter texts cannot.
+func endless(text string) bool {
+	const most = 1 << 20
+	if len(text) < most {
+		return false
+	}
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '[', '{': // those inside of strings count too: that many are no document either
+			if depth++; depth > most {
+				return true
+			}
+		case ']', '}':
+			depth--
+		}
+	}
+	return false
 }
 
 // parsed makes a value of what a selector found.

@@ -1,6 +1,7 @@
 package k6http
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/grafana/sobek"
@@ -59,5 +60,19 @@ func TestJSONKeepsWhatTheEngineLoses(t *testing.T) {
 	got, err := rt.RunString(`[Object.keys(v).join(), v.x, v.lone.charCodeAt(0) === 0xd800].join(' ')`)
 	if err != nil || got.String() != "__proto__,lone  true" {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+func TestEndlessNestingIsNoDocument(t *testing.T) {
+	for name, tt := range map[string]struct {
+		text string
+		want bool
+	}{
+		"deep": {strings.Repeat("[", 1<<20+1), true}, "deep objects": {strings.Repeat(`{"a":`, 1<<20+1), true},
+		"long": {"[" + strings.Repeat("[],", 1<<20) + "0]", false}, "short": {"[[[[", false},
+	} {
+		if got := endless(tt.text); got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -147,7 +147,7 @@ func TestQueueNeverExceedsAHost(t *testing.T) {
 	s := &shared{batch: 100, perHost: 2}
 	jobs := make([]job, 9)
 	for i := range jobs {
-		jobs[i].call = &call{target: newTarget(fmt.Sprintf("http://h%d/", i%2))}
+		jobs[i].call = &call{hop: hop{target: newTarget(fmt.Sprintf("http://h%d/", i%2))}}
 	}
 	q := newQueue(s, jobs)
 	out := map[string]int{}
@@ -181,9 +181,7 @@ func TestAnInterruptedRequestIsNotCounted(t *testing.T) {
 	go func() {
 		<-arrived
 		cancel()
-		for _, f := range r.OnInterrupt {
-			f()
-		}
+		r.OnInterrupt.Call()
 	}()
 	r.Run(`http.get(BASE)`)
 	if got := r.Samples(); len(got) != 0 {
@@ -224,4 +222,13 @@ func TestBodiesGoOutAsTheyShould(t *testing.T) {
 func TestModuleCanBePatched(t *testing.T) {
 	r := rig(t, plan.Options{}, answer)
 	expect(t, r, `(() => { const get = http.get; http.get = (u) => get(u).status + 1; return [http.get(BASE), Object.keys(http).length, 'get' in http, delete http.put, http.put === undefined, 'put' in http] })()`, `[201,34,true,true,true,false]`)
+}
+
+func TestTheLimitOfRequestsIsSharedOut(t *testing.T) {
+	for _, tt := range []struct{ share, want float64 }{{0, 10}, {1, 10}, {0.25, 2.5}} {
+		s := newShared(&scope.Test{Options: &plan.Options{RPS: plan.Some[int64](10)}, Share: tt.share})
+		if got := float64(s.limiter.Limit()); got != tt.want {
+			t.Errorf("with a share of %v: %v requests a second, want %v", tt.share, got, tt.want)
+		}
+	}
 }

@@ -29,8 +29,16 @@ func methodOf(key string) (int, func(*response, sobek.FunctionCall) sobek.Value)
 	}
 }
 
+// ownMethods are those of this virtual user.
+func (c *client) ownMethods() *methods {
+	if c.methods == nil {
+		c.methods = &methods{}
+	}
+	return c.methods
+}
+
 func (c *client) method(r *response, key string) sobek.Value {
-	m := &c.methods
+	m := c.ownMethods()
 	i, f := methodOf(key)
 	if m.owner != nil && m.owner != r && m.loose > 0 {
 		v := c.vu.Runtime.ToValue(func(call sobek.FunctionCall) sobek.Value { return f(r, call) })
@@ -70,8 +78,9 @@ func (m *methods) receiver(c *client, this sobek.Value) *response {
 // plainMethod is the hidden toJSON of responses: their data without their methods. JSON.stringify would leave those out
 // anyway, but whoever passes a response on as data (setup, for one) must not trip over functions.
 func (c *client) plainMethod() sobek.Value {
-	if c.methods.plain == nil {
-		c.methods.plain = c.vu.Runtime.ToValue(func(call sobek.FunctionCall) sobek.Value {
+	m := c.ownMethods()
+	if m.plain == nil {
+		m.plain = c.vu.Runtime.ToValue(func(call sobek.FunctionCall) sobek.Value {
 			o, ok := call.This.(*sobek.Object)
 			if !ok {
 				return call.This
@@ -85,5 +94,5 @@ func (c *client) plainMethod() sobek.Value {
 			return out
 		})
 	}
-	return c.methods.plain
+	return m.plain
 }

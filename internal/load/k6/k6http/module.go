@@ -32,6 +32,8 @@ type property struct {
 type member struct {
 	name string
 	text string // a constant
+	verb string // a request of this method
+	body bool   // whose second argument is a body
 	call func(*client, sobek.FunctionCall) sobek.Value
 }
 
@@ -61,13 +63,13 @@ var memberTable = [...]member{
 	{name: "CookieJar"},
 	{name: "cookieJar", call: (*client).cookieJar},
 	{name: "file", call: (*client).file},
-	{name: "get", call: func(c *client, f sobek.FunctionCall) sobek.Value { return c.bodyless("GET", f) }},
-	{name: "head", call: func(c *client, f sobek.FunctionCall) sobek.Value { return c.bodyless("HEAD", f) }},
-	{name: "post", call: func(c *client, f sobek.FunctionCall) sobek.Value { return c.bodied("POST", f) }},
-	{name: "put", call: func(c *client, f sobek.FunctionCall) sobek.Value { return c.bodied("PUT", f) }},
-	{name: "patch", call: func(c *client, f sobek.FunctionCall) sobek.Value { return c.bodied("PATCH", f) }},
-	{name: "del", call: func(c *client, f sobek.FunctionCall) sobek.Value { return c.bodied("DELETE", f) }},
-	{name: "options", call: func(c *client, f sobek.FunctionCall) sobek.Value { return c.bodied("OPTIONS", f) }},
+	{name: "get", verb: "GET"},
+	{name: "head", verb: "HEAD"},
+	{name: "post", verb: "POST", body: true},
+	{name: "put", verb: "PUT", body: true},
+	{name: "patch", verb: "PATCH", body: true},
+	{name: "del", verb: "DELETE", body: true},
+	{name: "options", verb: "OPTIONS", body: true},
 	{name: "request", call: (*client).request},
 	{name: "asyncRequest", call: (*client).asyncRequest},
 	{name: "batch", call: (*client).batch},
@@ -95,7 +97,11 @@ func (m *module) Get(key string) sobek.Value {
 	if mb == nil || m.gone[key] {
 		return nil
 	}
-	v := m.make(mb)
+	return m.keep(mb)
+}
+
+func (m *module) keep(mb *member) (v sobek.Value) {
+	m.c.vu.Apart(func() { v = m.make(mb) })
 	m.made = append(m.made, property{mb.name, v})
 	return v
 }
@@ -105,6 +111,8 @@ func (m *module) make(mb *member) sobek.Value {
 	switch {
 	case mb.text != "":
 		return rt.ToValue(mb.text)
+	case mb.verb != "":
+		return rt.ToValue(c.requester(mb.verb, mb.body))
 	case mb.call == nil:
 		return c.jarConstructor()
 	}

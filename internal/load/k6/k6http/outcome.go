@@ -3,9 +3,9 @@ package k6http
 import (
 	"crypto/tls"
 	"errors"
+	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/grafana/sobek"
 	"golang.org/x/crypto/ocsp"
@@ -15,67 +15,59 @@ import (
 
 // reset makes room for the next hop.
 func (r *response) reset(h *hop) {
-	r.wire = httpc.Response{}
-	r.body, r.status, r.code, r.error, r.proto, r.tlsVersion, r.times = nil, 0, 0, "", "", "", timings{}
-	r.at, r.url = h.target, h.target.text
-	if h.first {
-		r.url = h.target.raw
+	if !r.wire.Times.Start.IsZero() { // else it is new
+		r.wire, r.error, r.code = httpc.Response{}, "", 0
 	}
+	r.at, r.asked = h.target, h.first
 }
 
 // settle takes over what an exchange has left.
 func (r *response) settle() {
 	w := &r.wire
-	r.status, r.proto = w.Status, w.Proto
-	if w.TLS != nil {
-		r.tlsVersion = tlsVersionName(w.TLS.Version)
+	switch {
+	case r.call.kind == none || w.Status == http.StatusNoContent || w.Status == http.StatusNotModified:
+		w.Body = nil
+	case w.Body == nil && w.Status != 0:
+		w.Body = []byte{}
 	}
-	if r.call.kind != none && w.Status != 204 && w.Status != 304 {
-		r.body = w.Body
-		if r.body == nil && w.Status != 0 {
-			r.body = []byte{}
-		}
-	}
-	t := &w.Times
-	r.end = t.End
-	if r.end.IsZero() {
-		r.end = time.Now()
-	}
-	r.times = timings{
-		blocked: milliseconds(t.Blocked), connecting: milliseconds(t.Connecting), tls: milliseconds(t.TLSHandshaking),
-		sending: milliseconds(t.Sending), waiting: milliseconds(t.Waiting), receiving: milliseconds(t.Receiving),
-		duration: milliseconds(t.Duration()),
-	}
-	if r.status >= 400 {
-		r.code = codeStatus + r.status
+	if w.Status >= 400 {
+		r.code = codeStatus + int32(w.Status)
 	}
 }
 
 // fail turns the response into that of a request that did not work.
 func (r *response) fail(f *failure) {
 	if f == nil {
-		r.url = r.at.text // as net/url writes it
+		r.asked = false
 		return
 	}
-	r.status, r.proto, r.tlsVersion = 0, "", ""
-	r.error, r.code = f.short, f.code
-	if len(r.body) == 0 {
-		r.body = nil
+	r.wire.Status, r.wire.Proto = 0, ""
+	r.error, r.code = f.short, int32(f.code)
+	if len(r.wire.Body) == 0 {
+		r.wire.Body = nil
 	}
 }
 
 func (r *response) remote() (ip string, port int) {
-	if a := r.wire.RemoteAddr; a.IsValid() {
-		return a.Addr().Unmap().String(), int(a.Port())
+	if p := r.wire.Peer; p != nil && p.Addr.IsValid() {
+		return p.Addr.Addr().Unmap().String(), int(p.Addr.Port())
 	}
 	return "", 0
 }
 
+// secured is the TLS connection that the answer came over, or nil.
+func (r *response) secured() *tls.ConnectionState {
+	if r.wire.Peer == nil || r.status() == 0 {
+		return nil
+	}
+	return r.wire.Peer.TLS
+}
+
 func (r *response) cipher() string {
-	if r.wire.TLS == nil || r.status == 0 {
+	if r.secured() == nil {
 		return ""
 	}
-	return tls.CipherSuiteName(r.wire.TLS.CipherSuite)
+	return tls.CipherSuiteName(r.secured().CipherSuite)
 }
 
 func tlsVersionName(v uint16) string {
@@ -99,14 +91,15 @@ type stapled struct {
 }
 
 func (r *response) ocsp() (s stapled) {
-	if r.wire.TLS == nil || r.status == 0 {
+	state := r.secured()
+	if state == nil {
 		return s
 	}
 	s.status = "unknown"
-	if len(r.wire.TLS.OCSPResponse) == 0 {
+	if len(state.OCSPResponse) == 0 {
 		return s
 	}
-	o, err := ocsp.ParseResponse(r.wire.TLS.OCSPResponse, nil)
+	o, err := ocsp.ParseResponse(state.OCSPResponse, nil)
 	if err != nil {
 		return s
 	}

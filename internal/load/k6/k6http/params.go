@@ -6,12 +6,15 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/grafana/sobek"
 
 	"throng/internal/load/httpc"
+	"throng/internal/load/meter"
 	"throng/internal/metric"
 	"throng/internal/plan"
 )
@@ -28,20 +31,16 @@ const (
 // call is one request as the script asked for it, and all that its exchanges need of the virtual user, so that they may
 // run on another goroutine.
 type call struct {
-	method   string
-	target   *target
+	hop             // the first one
 	name     string // the tags name and url, where named
 	named    bool
 	base     *metric.TagSet
 	callback *statuses // nil: responses are not judged
 
-	header  []httpc.Field // canonical names; no Cookie, no Host
-	host    string
 	cookie  string // the header Cookie
 	cookies []paramCookie
-	jar     *Jar
+	jar     *Jar // that the script gave; nil: the virtual user's
 
-	body      []byte
 	plain     []byte // the body before compression: what res.request.body shows
 	length    string // a Content-Length that the script gave
 	encodings string
@@ -54,6 +53,47 @@ type call struct {
 	throw     bool
 	kind      kind
 	wire      httpc.Request // the first hop, as long as no cookie goes with it
+
+	answers atomic.Pointer[[]tallied]
+}
+
+// tallied is where the answers of one status are counted.
+type tallied struct {
+	status int
+	series *meter.RequestSeries
+}
+
+// maxAnswers bounds what a call remembers.
+const maxAnswers = 4
+
+// plainly says that nothing but the status decides how the answer to a call's own request is counted.
+func plainly(q *call, h *hop, r *response) bool {
+	return h == &q.hop && r.error == "" && r.wire.Proto == "HTTP/1.1" && r.wire.Peer.TLS == nil
+}
+
+// counted is where an answer like this one was counted, nil if there was none.
+func (q *call) counted(h *hop, r *response) *meter.RequestSeries {
+	if all := q.answers.Load(); all != nil && plainly(q, h, r) {
+		for i := range *all {
+			if a := &(*all)[i]; a.status == r.wire.Status {
+				return a.series
+			}
+		}
+	}
+	return nil
+}
+
+// remember keeps where an answer is counted, if there is room.
+func (q *call) remember(h *hop, r *response, series *meter.RequestSeries) {
+	old := q.answers.Load()
+	var all []tallied
+	if old != nil {
+		all = *old
+	}
+	if plainly(q, h, r) && len(all) < maxAnswers {
+		all = append(slices.Clone(all), tallied{r.wire.Status, series})
+		q.answers.CompareAndSwap(old, &all)
+	}
 }
 
 type paramCookie struct {
@@ -67,12 +107,13 @@ const (
 	defaultAgent     = "throng"
 )
 
-// parse makes a call of a script's arguments. Its errors make an error response; none of them reaches the wire.
+// parse makes an empty call one of a script's arguments. Its errors make an error response; none of them reaches the wire.
 func (c *client) parse(q *call, method string, target, body, params sobek.Value) error {
 	s := c.shared
-	*q = call{
-		method: method, base: c.vu.Tags, callback: c.callback, jar: c.currentJar(),
-		timeout: defaultTimeout, redirects: s.redirects, limited: s.redirectsSet, throw: s.throw, kind: s.kind,
+	q.method, q.first, q.base, q.callback = method, true, c.vu.Tags, c.callback
+	q.timeout, q.redirects, q.limited, q.throw, q.kind = defaultTimeout, s.redirects, s.redirectsSet, s.throw, s.kind
+	if method == "" {
+		q.method = http.MethodGet
 	}
 	if err := c.parseURL(q, target); err != nil {
 		return err
@@ -330,18 +371,22 @@ func clampMillis(ms float64) time.Duration {
 
 // cookieHeader is the header Cookie for one hop: the script's header, the cookies param, and the jar's that the param
 // does not replace. sent lists the cookies, for res.request.cookies.
-func (q *call) cookieHeader(t *target, first bool) (line string, sent []*http.Cookie) {
+func (q *call) cookieHeader(jar *Jar, t *target, first bool) (line string, sent []*http.Cookie) {
 	own := q.cookie
 	if !first {
 		own = ""
 	}
-	if q.jar.empty() && len(q.cookies) == 0 {
+	if jar.empty() && len(q.cookies) == 0 {
 		return own, nil
 	}
+	return q.joinCookies(own, jar, t)
+}
+
+func (q *call) joinCookies(own string, jar *Jar, t *target) (line string, sent []*http.Cookie) {
 	for _, ck := range q.cookies {
 		sent = append(sent, &http.Cookie{Name: ck.name, Value: ck.value})
 	}
-	for _, ck := range q.jar.Cookies(t.url) {
+	for _, ck := range jar.Cookies(t.url) {
 		if !q.replaces(ck.Name) {
 			sent = append(sent, ck)
 		}

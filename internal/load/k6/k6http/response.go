@@ -2,9 +2,9 @@ package k6http
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -19,27 +19,62 @@ type meterTimes = meter.RequestTimes
 // response is what a script gets for a request. Its fields become JavaScript values when they are first touched.
 type response struct {
 	c    *client
-	call *call // what was asked for; nil when nothing could be
+	call *call          // what was asked for; nil when nothing could be
+	at   *target        // of the last hop
+	wire httpc.Response // of the last hop; the body is decoded, and nil where there is none
 
-	wire httpc.Response // of the last hop
-	body []byte         // decoded; nil: there is none
+	error string
+	code  int32
 
-	status, code int
-	url, error   string
-	proto        string
-	tlsVersion   string
-	method       string
-	at           *target // of the last hop
-	times        timings
-	end          time.Time
-
-	sentCookie  string
-	sentCookies []*http.Cookie
-
-	doc     *document
+	asked   bool       // url is as the script wrote it
 	bodySet bool       // a script has assigned body
 	made    []property // fields that were touched and cost something, or were assigned
-	gone    map[string]bool
+	more    *rarities  // nil until something of it is needed
+}
+
+// rarities are what few responses have. Virtual users hold a response each while they wait.
+type rarities struct {
+	cookie  string // sent by the first hop
+	cookies []*http.Cookie
+	doc     *document
+	gone    map[string]bool // fields that a script has deleted
+	times   *timings        // where a script has written to them
+}
+
+func (r *response) rare() *rarities {
+	if r.more == nil {
+		r.more = &rarities{}
+	}
+	return r.more
+}
+
+func (r *response) gone(key string) bool { return r.more != nil && r.more.gone[key] }
+
+func (r *response) status() int { return r.wire.Status }
+
+// url is that of the last hop: as net/url writes it, or as the script did if that is all that is known.
+func (r *response) url() string {
+	switch {
+	case r.at == nil:
+		return ""
+	case r.asked:
+		return r.at.raw
+	}
+	return r.at.text
+}
+
+func (r *response) tlsVersion() string {
+	if s := r.secured(); s != nil {
+		return tlsVersionName(s.Version)
+	}
+	return ""
+}
+
+func (r *response) times() timings {
+	if r.more != nil && r.more.times != nil {
+		return *r.more.times
+	}
+	return timingsOf(&r.wire.Times)
 }
 
 // fieldNames is the order of JSON.stringify and Object.keys.
@@ -59,28 +94,24 @@ func isField(key string) bool {
 
 // Get implements sobek.DynamicObject.
 func (r *response) Get(key string) sobek.Value {
-	if r.made != nil || r.gone != nil {
-		for i := range r.made {
-			if r.made[i].name == key {
-				return r.made[i].value
-			}
-		}
-		if r.gone[key] {
-			return nil
-		}
+	if v := r.assigned(key); v != nil {
+		return v
+	}
+	if r.gone(key) {
+		return nil
 	}
 	rt := r.c.vu.Runtime
 	switch key {
 	case "status":
-		return rt.ToValue(r.status)
+		return rt.ToValue(r.status())
 	case "error":
 		return rt.ToValue(r.error)
 	case "error_code":
-		return rt.ToValue(r.code)
+		return rt.ToValue(int64(r.code))
 	case "url":
-		return rt.ToValue(r.url)
+		return rt.ToValue(r.url())
 	case "proto":
-		return rt.ToValue(r.proto)
+		return rt.ToValue(r.wire.Proto)
 	case "status_text":
 		return rt.ToValue(r.statusText())
 	case "remote_ip":
@@ -90,7 +121,7 @@ func (r *response) Get(key string) sobek.Value {
 		_, port := r.remote()
 		return rt.ToValue(port)
 	case "tls_version":
-		return rt.ToValue(r.tlsVersion)
+		return rt.ToValue(r.tlsVersion())
 	case "tls_cipher_suite":
 		return rt.ToValue(r.cipher())
 	case "json", "html", "submitForm", "clickLink":
@@ -128,7 +159,9 @@ func (r *response) Set(key string, v sobek.Value) bool {
 			return true
 		}
 	}
-	delete(r.gone, key)
+	if r.more != nil {
+		delete(r.more.gone, key)
+	}
 	r.made = append(r.made, property{key, v})
 	return true
 }
@@ -136,7 +169,7 @@ func (r *response) Set(key string, v sobek.Value) bool {
 // Has implements sobek.DynamicObject.
 func (r *response) Has(key string) bool {
 	if isField(key) {
-		return !r.gone[key]
+		return !r.gone(key)
 	}
 	for i := range r.made {
 		if r.made[i].name == key {
@@ -155,10 +188,11 @@ func (r *response) Delete(key string) bool {
 		}
 	}
 	if isField(key) {
-		if r.gone == nil {
-			r.gone = map[string]bool{}
+		more := r.rare()
+		if more.gone == nil {
+			more.gone = map[string]bool{}
 		}
-		r.gone[key] = true
+		more.gone[key] = true
 	}
 	return true
 }
@@ -167,7 +201,7 @@ func (r *response) Delete(key string) bool {
 func (r *response) Keys() []string {
 	keys := make([]string, 0, len(fieldNames)+len(r.made))
 	for _, n := range fieldNames {
-		if !r.gone[n] {
+		if !r.gone(n) {
 			keys = append(keys, n)
 		}
 	}
@@ -190,7 +224,7 @@ func (r *response) assigned(key string) sobek.Value {
 }
 
 func (r *response) statusText() string {
-	if r.status == 0 {
+	if r.status() == 0 {
 		return ""
 	}
 	return r.wire.StatusText
@@ -202,10 +236,10 @@ func (r *response) bodyValue() sobek.Value {
 	switch {
 	case r.call == nil:
 		return rt.ToValue([]any{}) // nothing was sent
-	case r.body == nil || r.call.kind == none:
+	case r.wire.Body == nil || r.call.kind == none:
 		return sobek.Null()
 	case r.call.kind == binary:
-		return rt.ToValue(rt.NewArrayBuffer(r.body))
+		return rt.ToValue(rt.NewArrayBuffer(r.wire.Body))
 	}
 	return rt.ToValue(r.text())
 }
@@ -214,9 +248,9 @@ func (r *response) bodyValue() sobek.Value {
 // scripts may write to, so that is copied.
 func (r *response) text() string {
 	if r.call.kind == binary {
-		return string(r.body)
+		return string(r.wire.Body)
 	}
-	s := unsafe.String(unsafe.SliceData(r.body), len(r.body))
+	s := unsafe.String(unsafe.SliceData(r.wire.Body), len(r.wire.Body))
 	if !utf8.ValidString(s) {
 		return validText(s)
 	}
@@ -237,7 +271,7 @@ func validText(s string) string {
 func (r *response) headers() sobek.Value {
 	rt := r.c.vu.Runtime
 	out := rt.NewObject()
-	if r.status == 0 {
+	if r.status() == 0 {
 		return out
 	}
 	var names, values []string
@@ -260,7 +294,7 @@ next:
 func (r *response) cookies() sobek.Value {
 	rt := r.c.vu.Runtime
 	out := rt.NewObject()
-	if r.status == 0 {
+	if r.status() == 0 {
 		return out
 	}
 	lists := map[string]*sobek.Object{}
@@ -309,19 +343,21 @@ func (r *response) request() sobek.Value {
 	if q.host != "" {
 		list("Host", q.host)
 	}
-	if r.sentCookie != "" {
-		list("Cookie", r.sentCookie)
+	if r.more != nil && r.more.cookie != "" {
+		list("Cookie", r.more.cookie)
 	}
 	cookies, lists := rt.NewObject(), map[string]*sobek.Object{}
-	for _, ck := range r.sentCookies {
-		o := rt.NewObject()
-		_ = o.Set("name", ck.Name)
-		_ = o.Set("value", ck.Value)
-		_ = o.Set("replace", false)
-		pushTo(rt, cookies, lists, ck.Name, o)
+	if r.more != nil {
+		for _, ck := range r.more.cookies {
+			o := rt.NewObject()
+			_ = o.Set("name", ck.Name)
+			_ = o.Set("value", ck.Value)
+			_ = o.Set("replace", false)
+			pushTo(rt, cookies, lists, ck.Name, o)
+		}
 	}
 	out := rt.NewObject()
-	_ = out.Set("method", r.method)
+	_ = out.Set("method", q.method)
 	_ = out.Set("url", q.target.text)
 	_ = out.Set("headers", headers)
 	_ = out.Set("body", string(q.plain))
@@ -334,31 +370,32 @@ type timingsObject response
 
 var timingNames = [...]string{"duration", "blocked", "looking_up", "connecting", "tls_handshaking", "sending", "waiting", "receiving"}
 
-func (t *timingsObject) part(key string) *float64 {
+func (t *timings) part(key string) *float64 {
 	switch key {
 	case "duration":
-		return &t.times.duration
+		return &t.duration
 	case "blocked":
-		return &t.times.blocked
+		return &t.blocked
 	case "connecting":
-		return &t.times.connecting
+		return &t.connecting
 	case "tls_handshaking":
-		return &t.times.tls
+		return &t.tls
 	case "sending":
-		return &t.times.sending
+		return &t.sending
 	case "waiting":
-		return &t.times.waiting
+		return &t.waiting
 	case "receiving":
-		return &t.times.receiving
+		return &t.receiving
 	case "looking_up":
-		return &t.times.lookingUp
+		return &t.lookingUp
 	}
 	return nil
 }
 
 // Get implements sobek.DynamicObject.
 func (t *timingsObject) Get(key string) sobek.Value {
-	if p := t.part(key); p != nil {
+	times := (*response)(t).times()
+	if p := times.part(key); p != nil {
 		return t.c.vu.Runtime.ToValue(*p)
 	}
 	return nil
@@ -366,18 +403,20 @@ func (t *timingsObject) Get(key string) sobek.Value {
 
 // Set implements sobek.DynamicObject.
 func (t *timingsObject) Set(key string, v sobek.Value) bool {
-	p := t.part(key)
+	times := (*response)(t).times()
+	p := times.part(key)
 	if p != nil {
 		*p = v.ToFloat()
+		(*response)(t).rare().times = &times
 	}
 	return p != nil
 }
 
 // Has implements sobek.DynamicObject.
-func (t *timingsObject) Has(key string) bool { return t.part(key) != nil }
+func (t *timingsObject) Has(key string) bool { return slices.Contains(timingNames[:], key) }
 
 // Delete implements sobek.DynamicObject.
-func (t *timingsObject) Delete(key string) bool { return t.part(key) == nil }
+func (t *timingsObject) Delete(key string) bool { return !t.Has(key) }
 
 // Keys implements sobek.DynamicObject.
 func (t *timingsObject) Keys() []string { return timingNames[:] }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"throng/internal/load/httpc"
 	"throng/internal/load/meter"
 	"throng/internal/metric"
 )
@@ -98,6 +99,14 @@ func (s *shared) tags(l *labels) *metric.TagSet {
 // timings are an exchange's parts in milliseconds.
 type timings struct {
 	duration, blocked, lookingUp, connecting, tls, sending, waiting, receiving float64
+}
+
+func timingsOf(t *httpc.Times) timings {
+	return timings{
+		blocked: milliseconds(t.Blocked), connecting: milliseconds(t.Connecting), tls: milliseconds(t.TLSHandshaking),
+		sending: milliseconds(t.Sending), waiting: milliseconds(t.Waiting), receiving: milliseconds(t.Receiving),
+		duration: milliseconds(t.Duration()),
+	}
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

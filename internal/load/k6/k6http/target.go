@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"throng/internal/load/httpc"
+	"throng/internal/metric"
 )
 
 // target is a URL ready for use. It never changes, so all virtual users share it.
@@ -18,6 +21,35 @@ type target struct {
 	clean string // text with user and password hidden: the tags url and name
 	wire  *httpc.URL
 	err   error // why raw is no URL
+	calls atomic.Pointer[[]*call]
+}
+
+// maxCalls bounds the calls that are shared for one URL: methods, times tags (of groups and scenarios).
+const maxCalls = 8
+
+// known returns a call that another virtual user has made, or nil.
+func (t *target) known(method string, tags *metric.TagSet, callback *statuses) *call {
+	if all := t.calls.Load(); all != nil {
+		for _, q := range *all {
+			if q.same(method, tags, callback) {
+				return q
+			}
+		}
+	}
+	return nil
+}
+
+// keep shares q with the others, if there is room.
+func (t *target) keep(q *call) {
+	old := t.calls.Load()
+	var all []*call
+	if old != nil {
+		all = *old
+	}
+	if len(all) < maxCalls {
+		all = append(slices.Clone(all), q)
+		t.calls.CompareAndSwap(old, &all) // whoever comes second keeps its own
+	}
 }
 
 func newTarget(raw string) *target {

@@ -67,7 +67,7 @@ func Of(vu *scope.VU) *Timers {
 	t := &Timers{vu: vu}
 	vu.Timers = t
 	vu.OnIterationStart = append(vu.OnIterationStart, t.drop)
-	vu.OnInterrupt = append(vu.OnInterrupt, t.giveUp)
+	vu.OnInterrupt.Add(t.giveUp)
 	return t
 }
 

@@ -44,7 +44,11 @@ func (l *lazy) Get(name string) sobek.Value {
 	if !slices.Contains(l.names, name) {
 		return nil
 	}
-	v := l.vu.Runtime.ToValue(l.build(name))
+	return l.make(name)
+}
+
+func (l *lazy) make(name string) (v sobek.Value) {
+	l.vu.Apart(func() { v = l.vu.Runtime.ToValue(l.build(name)) })
 	l.have = append(l.have, property{name, v})
 	return v
 }

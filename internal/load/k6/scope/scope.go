@@ -80,31 +80,21 @@ type VU struct {
 	// OnIterationStart and OnInterrupt are called by the virtual user: the first before each iteration, on its own
 	// goroutine; the second, from any goroutine, when Context has ended, to cut off I/O that does not watch a context.
 	OnIterationStart []func()
-	OnInterrupt      []func()
+	OnInterrupt      Interrupts
+	// Watched says that the end of Context leads to OnInterrupt.
+	Watched bool
 	// OnActivate is called before the first iteration of an activation, after an interruption was cleared.
 	OnActivate []func()
 	// OnClose is called when the virtual user is no longer needed.
 	OnClose []func()
 
 	freeze sobek.Callable // Object.freeze, see Freeze
+	timer  *time.Timer    // of Sleep, used again each time; nil until then
 }
 
 // ErrAborted is what exec.test.abort() interrupts its runtime with, after it has told Test.Abort: nothing of the script
 // runs any more, and it cannot be caught.
 var ErrAborted = errors.New("test aborted")
-
-// Sleep waits for d, or until Context ends.
-func (vu *VU) Sleep(d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-vu.Context.Done():
-	}
-}
 
 // Scenario is the running scenario of a VU as k6/execution shows it.
 type Scenario struct {

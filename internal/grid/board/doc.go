@@ -1,0 +1,12 @@
+// Package board answers what the scripts of a run share: one Board on the leader, and a copy of it on every other voter.
+//
+// In:  Asks of runners, which their nodes pass on to the leader.
+// Out: Answers. An Ask is answered once every voter that can be reached holds it, in one order; so whoever leads next knows of
+// everything that was answered.
+//
+//	runner ──► node (Shared) ──► leader (Boards): put in order ──► other voters' copies
+//	                                              └─► own Board ──► Answer
+//
+// Invariant: what was answered stays so under the next leader (TestTheNextLeaderKnowsWhatWasAnswered).
+// Not here: what the operations do (run/shared), what scripts see (load/k6/thronggrid).
+package board

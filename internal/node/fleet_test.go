@@ -1,0 +1,584 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"throng/internal/grid/client"
+	"throng/internal/grid/cluster"
+	"throng/internal/grid/courier"
+	"throng/internal/grid/desk"
+	"throng/internal/grid/trust"
+	"throng/internal/grid/worker"
+	"throng/internal/metric"
+	"throng/internal/plan"
+	"throng/internal/run"
+	"throng/internal/sketch"
+	"throng/internal/threshold"
+)
+
+var (
+	fleetSize    = flag.Int("fleet", 0, "how many workers TestWhatTheLeaderOfAFleetCosts makes; 0: none")
+	fleetVoters  = flag.Int("fleet.voters", 3, "how many nodes vote, each in a process of its own")
+	fleetBin     = flag.String("fleet.bin", "", "the throng that the voters are; empty: this test")
+	fleetSeconds = flag.Int("fleet.seconds", 30, "for how long is measured")
+	fleetVoter   = flag.String("fleet.voter", "", "be a voter: name, data directory, address, address for members, seed, token file")
+)
+
+// TestFleetVoter is a voter in a process of its own, for a profile of what it does.
+func TestFleetVoter(t *testing.T) {
+	if *fleetVoter == "" {
+		t.Skip("is a part of TestWhatTheLeaderOfAFleetCosts")
+	}
+	w := strings.Split(*fleetVoter, ",")
+	o := Options{
+		Hostname: w[0], DataDir: w[1], ClientURL: w[2], ServerURL: w[3], Ideal: 3, Version: "fleet",
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)), Out: io.Discard, Command: "false",
+	}
+	if w[4] != "" {
+		o.Seeds, o.TokenFile = []string{w[4]}, w[5]
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // it ends with who started it
+		cancel()
+	}()
+	if err := Run(ctx, o); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWhatTheLeaderOfAFleetCosts starts voters in processes of their own and very many workers in this one. The workers are nodes
+// in all but their runners, which only tell numbers: a snapshot a second with 50 series. It prints what the voters' processes take.
+//
+//	go test ./internal/node -run TestWhatTheLeader -fleet 1000 -v
+func TestWhatTheLeaderOfAFleetCosts(t *testing.T) {
+	if *fleetSize == 0 {
+		t.Skip("wants the machine for itself: -fleet 1000")
+	}
+	f := &fleet{t: t, dir: t.TempDir()}
+	defer f.close()
+	for i := range *fleetVoters {
+		f.voter(i)
+	}
+	f.until("the voters vote", time.Minute, func(v cluster.View) bool { return len(v.Voters()) == *fleetVoters })
+	began := time.Now()
+	f.idle("without workers", 5*time.Second)
+	f.workers(*fleetSize)
+	f.until("all workers are there", 10*time.Minute, func(v cluster.View) bool {
+		n := 0
+		for _, o := range v.Nodes {
+			n += bit(o.Alive)
+		}
+		return n == *fleetSize+*fleetVoters
+	})
+	t.Logf("%d workers are there after %v", *fleetSize, time.Since(began).Round(time.Second))
+	f.idle("idle, with the workers", 10*time.Second)
+	f.run(time.Duration(*fleetSeconds) * time.Second)
+}
+
+func bit(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+type fleet struct {
+	t      *testing.T
+	dir    string
+	procs  []*exec.Cmd
+	pipes  []io.Closer
+	base   string
+	grid   *client.Grid
+	stop   context.CancelFunc
+	nodes  sync.WaitGroup
+	source []*source
+	atWork atomic.Int64
+}
+
+func (f *fleet) close() {
+	if f.stop != nil {
+		f.stop()
+		f.nodes.Wait()
+	}
+	for i, p := range f.procs {
+		_ = f.pipes[i].Close()
+		_ = p.Process.Signal(os.Interrupt)
+	}
+	for _, p := range f.procs {
+		_ = p.Wait()
+	}
+}
+
+const fleetHost = "127.0.7.1"
+
+func freeURL(t *testing.T) string {
+	l, err := net.Listen("tcp", fleetHost+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "https://" + l.Addr().String()
+}
+
+func (f *fleet) voter(i int) {
+	t := f.t
+	name := fmt.Sprint("v", i+1)
+	dir, url, server := filepath.Join(f.dir, name), freeURL(t), freeURL(t)
+	seed, token := f.base, filepath.Join(f.dir, "v1", "join.token")
+	var cmd *exec.Cmd
+	if *fleetBin != "" {
+		args := []string{"node", "--hostname", name, "--data-dir", dir, "--client-urls", url, "--server-urls", server}
+		if seed == "" {
+			args = append(args, "--ideal-cluster-size", "3")
+		} else {
+			args = append(args, "--seeds", seed, "--token-file", token)
+		}
+		cmd = exec.Command(*fleetBin, args...)
+	} else {
+		profile := filepath.Join(os.TempDir(), "fleet-"+name)
+		cmd = exec.Command(os.Args[0], "-test.run=^TestFleetVoter$", "-test.cpuprofile="+profile+".cpu", "-test.memprofile="+profile+".mem",
+			"-fleet.voter="+strings.Join([]string{name, dir, url, server, seed, token}, ","))
+	}
+	log, err := os.Create(filepath.Join(os.TempDir(), "fleet-"+name+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f.procs, f.pipes = append(f.procs, cmd), append(f.pipes, in)
+	if f.base != "" {
+		return
+	}
+	f.base = url
+	for end := time.Now().Add(20 * time.Second); ; pause(50 * time.Millisecond) {
+		operator, _, err := trust.ReadToken(filepath.Join(dir, "operator.token"))
+		if err == nil {
+			f.grid = client.New(courier.Client{HTTP: &http.Client{Transport: trust.PinnedTransport(operator.Pin, time.Now)}, Token: operator.Reveal}, []string{url})
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (f *fleet) until(what string, most time.Duration, ok func(cluster.View) bool) {
+	f.t.Helper()
+	for end := time.Now().Add(most); ; pause(200 * time.Millisecond) {
+		v, err := f.grid.Learn(f.t.Context())
+		if err == nil && ok(v) {
+			return
+		}
+		if time.Now().After(end) {
+			f.t.Fatalf("%s: not within %v: %v", what, most, err)
+		}
+	}
+}
+
+// usage is what a process has taken.
+type usage struct {
+	cpu       time.Duration
+	rss, peak int64 // MiB
+	fds       int
+}
+
+func usageOf(t *testing.T, pid int) (u usage) {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	for _, s := range fields[11:13] { // user and system time, in hundredths
+		n, _ := strconv.Atoi(s)
+		u.cpu += time.Duration(n) * 10 * time.Millisecond
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		w := strings.Fields(line)
+		if len(w) < 2 {
+			continue
+		}
+		n, _ := strconv.ParseInt(w[1], 10, 64)
+		switch w[0] {
+		case "VmRSS:":
+			u.rss = n >> 10
+		case "VmHWM:":
+			u.peak = n >> 10
+		}
+	}
+	fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	u.fds = len(fds)
+	return u
+}
+
+// idle prints what the voters take in a while.
+func (f *fleet) idle(what string, d time.Duration) {
+	f.t.Helper()
+	before := make([]usage, len(f.procs))
+	for i, p := range f.procs {
+		before[i] = usageOf(f.t, p.Process.Pid)
+	}
+	began := time.Now()
+	pause(d)
+	took := time.Since(began)
+	for i, p := range f.procs {
+		u := usageOf(f.t, p.Process.Pid)
+		f.t.Logf("%-24s v%d: %.3f cores, %d MiB (peak %d MiB), %d files", what, i+1, (u.cpu-before[i].cpu).Seconds()/took.Seconds(), u.rss, u.peak, u.fds)
+	}
+}
+
+func (f *fleet) workers(n int) {
+	ctx, stop := context.WithCancel(f.t.Context())
+	f.stop = stop
+	for range 16 {
+		f.source = append(f.source, newSource(uint64(len(f.source))))
+	}
+	f.nodes.Go(func() {
+		for tick := time.Tick(time.Second); ctx.Err() == nil; <-tick {
+			for _, s := range f.source {
+				s.second()
+			}
+		}
+	})
+	ports := make([]net.Listener, n) // found before, so that nobody takes another's
+	for i := range ports {
+		l, err := net.Listen("tcp", fleetHost+":0")
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		ports[i] = l
+	}
+	gate := make(chan struct{}, 8)
+	for i, l := range ports {
+		url := "https://" + l.Addr().String()
+		_ = l.Close()
+		name := fmt.Sprintf("w%04d", i)
+		gate <- struct{}{}
+		f.nodes.Go(func() {
+			o := Options{
+				Hostname: name, DataDir: filepath.Join(f.dir, name), ClientURL: url, ServerURL: "https://" + net.JoinHostPort(fleetHost, strconv.Itoa(i+1)),
+				NoServer: true, Version: f.version(), Labels: map[string]string{"fleet": "yes"}, Seeds: []string{f.base}, TokenFile: filepath.Join(f.dir, "v1", "join.token"),
+				Log: slog.New(slog.DiscardHandler), Out: io.Discard, start: f.start(i),
+			}
+			go func() {
+				pause(50 * time.Millisecond)
+				<-gate
+			}()
+			if err := Run(ctx, o); err != nil && ctx.Err() == nil {
+				f.t.Errorf("%s: %v", name, err)
+			}
+		})
+	}
+}
+
+func (f *fleet) version() string {
+	if *fleetBin == "" {
+		return "fleet"
+	}
+	out, err := exec.Command(*fleetBin, "version").Output()
+	if err != nil {
+		f.t.Error(err)
+	}
+	return strings.Fields(string(out))[1]
+}
+
+// run has the workers run a test, and prints what the voters take meanwhile.
+func (f *fleet) run(d time.Duration) {
+	t := f.t
+	digest, err := f.grid.Send(t.Context(), func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("a test")), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec cluster.Run
+	asked := cluster.Asked{Name: "fleet.js", Bundle: digest, NodeLoss: cluster.Reassign, Where: map[string]string{"fleet": "yes"}, View: []byte("{}")}
+	began := time.Now()
+	if err := f.grid.JSON(t.Context(), http.MethodPost, desk.RunsPath, asked, &rec); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ticks := make(chan *desk.Tick, 100)
+	lastTick := atomic.Int64{}
+	var following sync.WaitGroup
+	following.Go(func() {
+		_ = f.grid.Follow(ctx, rec.ID, false, func(e desk.Event) {
+			switch {
+			case e.Tick != nil:
+				lastTick.Store(int64(len(e.Tick.Snapshot)))
+				select {
+				case ticks <- e.Tick:
+				default:
+				}
+			case e.Line != nil:
+				t.Log(e.Line.Text)
+			}
+		})
+	})
+	defer following.Wait()
+	defer cancel()
+	for f.atWork.Load() < int64(*fleetSize) {
+		pause(50 * time.Millisecond)
+		if time.Since(began) > time.Minute {
+			_ = f.grid.JSON(t.Context(), http.MethodGet, desk.RunsPath+"/"+rec.ID, nil, &rec)
+			b, _ := rec.Encode()
+			t.Fatalf("%d of %d are at work: %.3000s", f.atWork.Load(), *fleetSize, b)
+		}
+	}
+	t.Logf("all are at work %v after the run was submitted", time.Since(began).Round(100*time.Millisecond))
+	f.idle("settling", 5*time.Second)
+	for len(ticks) > 0 {
+		<-ticks
+	}
+	f.idle("running", d)
+	n := len(ticks)
+	t.Logf("%d ticks in %v, the last one of %d bytes", n, d, lastTick.Load())
+	if n < int(d.Seconds()*3/4) {
+		t.Errorf("the leader does not keep up: %d ticks in %v", n, d)
+	}
+	if err := f.grid.JSON(t.Context(), http.MethodPost, desk.RunsPath+"/"+rec.ID+"/stop", desk.StopCall{Why: "enough"}, nil); err != nil {
+		t.Error(err)
+	}
+	began = time.Now()
+	for f.atWork.Load() > 0 && time.Since(began) < time.Minute {
+		pause(20 * time.Millisecond)
+	}
+	t.Logf("all have stopped %v after the order", time.Since(began).Round(10*time.Millisecond))
+	f.until("the run has ended", time.Minute, func(cluster.View) bool {
+		err := f.grid.JSON(t.Context(), http.MethodGet, desk.RunsPath+"/"+rec.ID, nil, &rec)
+		return err == nil && rec.State.Over()
+	})
+	b, _ := rec.Encode()
+	t.Logf("the run ended as %s, %v after the order: %s; its record has %d bytes, %d disturbances", rec.State, time.Since(began).Round(10*time.Millisecond), rec.Error, len(b), len(rec.Disturbances))
+}
+
+// source makes numbers as some minutes of a test of a web shop would: 50 series, 20 of them trends.
+type source struct {
+	mu   sync.Mutex
+	snap metric.Snapshot
+	rng  *rand.Rand
+	seen int64
+	mid  []float64
+}
+
+func newSource(seed uint64) *source {
+	s := &source{rng: rand.New(rand.NewPCG(seed, 9)), snap: metric.Snapshot{Groups: []string{"::browse", "::buy"}}}
+	add := func(kind metric.Kind, role metric.Role, name string, tags ...metric.Tag) *metric.Series {
+		s.snap.Series = append(s.snap.Series, metric.Series{Selector: metric.Selector{Metric: name, Tags: tags}, Role: role, Kind: kind})
+		return &s.snap.Series[len(s.snap.Series)-1]
+	}
+	for i, name := range []string{"http_req_duration", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
+		"http_req_waiting", "http_req_receiving", "iteration_duration", "group_duration", "cart_time", "login_time"} {
+		add(metric.Trend, metric.Total, name)
+		s.mid = append(s.mid, []float64{45, 0.004, 0.1, 0.2, 0.03, 44, 0.08, 900, 400, 70, 120}[i])
+	}
+	for i := range 9 {
+		add(metric.Trend, metric.Submetric, "http_req_duration", metric.Tag{Key: "name", Value: fmt.Sprintf("https://shop.example/api/v1/products/%d", i)})
+		s.mid = append(s.mid, float64(20+10*i))
+	}
+	for i := range 12 {
+		add(metric.Counter, metric.Total, fmt.Sprintf("orders_of_kind_%d", i))
+	}
+	for i := range 16 {
+		check := []metric.Tag{{Key: "group", Value: s.snap.Groups[i%2]}, {Key: "check", Value: fmt.Sprintf("status of step %d is 200", i)}}
+		add(metric.Rate, metric.CheckPart, "checks", check...)
+		s.snap.Checks = append(s.snap.Checks, metric.Selector{Metric: "checks", Tags: check})
+	}
+	for _, name := range []string{"vus", "vus_max"} {
+		add(metric.Gauge, metric.Total, name)
+	}
+	for i := range s.mid {
+		s.snap.Series[i].Trend = new(sketch.Trend)
+	}
+	s.more(20_000)
+	return s
+}
+
+func (s *source) second() { s.more(100) }
+
+// more adds samples to every series.
+func (s *source) more(samples int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen += int64(samples)
+	next := s.snap
+	next.Series = slices.Clone(s.snap.Series)
+	for i := range next.Series {
+		one := &next.Series[i]
+		one.Count += int64(samples)
+		switch one.Kind {
+		case metric.Counter:
+			one.Sum += float64(samples)
+		case metric.Rate:
+			one.Trues += int64(samples)
+		case metric.Gauge:
+			one.Last, one.Min, one.Max, one.LastAt = 50, 1, 50, time.Now().UnixNano()
+		case metric.Trend:
+			one.Trend = one.Trend.Clone()
+			for range samples {
+				v := s.mid[i] * math.Exp(s.rng.NormFloat64()*0.5)
+				if s.rng.IntN(200) == 0 {
+					v *= 8
+				}
+				one.Trend.Add(v)
+			}
+		}
+	}
+	next.Load = metric.Load{VUs: 50, VUsMax: 50, Iterations: s.seen}
+	s.snap = next
+}
+
+func (s *source) now(seq uint64) metric.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.snap
+	out.Seq = seq
+	out.Scenarios = []metric.ScenarioCount{{Name: "shoppers", Begun: s.seen, Due: s.seen}}
+	out.Reserved = map[string]int64{"shoppers": s.seen + 10_000}
+	return out
+}
+
+// dummy is a runner that only tells numbers.
+type dummy struct {
+	f       *fleet
+	i       int
+	fresh   func()
+	seq     atomic.Uint64
+	running atomic.Bool
+	gone    chan struct{}
+	once    sync.Once
+	mu      sync.Mutex
+	last    metric.Snapshot
+}
+
+func (f *fleet) start(i int) func(context.Context, worker.Start) (worker.Runner, error) {
+	return func(_ context.Context, s worker.Start) (worker.Runner, error) {
+		d := &dummy{f: f, i: i, fresh: s.Fresh, gone: make(chan struct{})}
+		return d, nil
+	}
+}
+
+const fleetOptions = `{"scenarios":{"shoppers":{"executor":"ramping-vus","startVUs":50000,"stages":[{"target":50000,"duration":"1h"}]}},
+	"thresholds":{"http_req_duration":["p(95)<100000","avg<100000"],"checks":["rate>0.1"],"http_req_duration{name:https://shop.example/api/v1/products/1}":["p(99)<100000"]}}`
+
+func (d *dummy) Init(context.Context) (run.Ready, error) {
+	opts, _, err := plan.ParseJSON([]byte(fleetOptions), "script")
+	if err != nil {
+		return run.Ready{}, err
+	}
+	r := run.Ready{Options: opts, Functions: []string{"default"}, Metrics: []metric.Metric{{Name: "http_req_duration", Kind: metric.Trend}, {Name: "checks", Kind: metric.Rate}}}
+	set, err := threshold.ParseSet(opts.Thresholds)
+	if err == nil {
+		r.Thresholds, err = set.Resolve(func(name string) *metric.Metric {
+			i := slices.IndexFunc(r.Metrics, func(m metric.Metric) bool { return m.Name == name })
+			if i < 0 {
+				return nil
+			}
+			return &r.Metrics[i]
+		})
+	}
+	if err != nil {
+		return r, err
+	}
+	if r.Scenarios, err = plan.Derive(opts); err != nil {
+		return r, err
+	}
+	r.Segment, err = opts.Tuple()
+	return r, err
+}
+
+func (d *dummy) Setup(context.Context) ([]byte, error) { return nil, nil }
+
+func (d *dummy) Run(ctx context.Context, b run.Begin) error {
+	pause(time.Until(b.At))
+	d.running.Store(true)
+	d.f.atWork.Add(1)
+	defer d.f.atWork.Add(-1)
+	select { // not all at one instant
+	case <-time.After(time.Duration(rand.Int64N(int64(time.Second)))):
+	case <-ctx.Done():
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		d.step()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-d.gone:
+			return errors.New("killed")
+		}
+	}
+}
+
+func (d *dummy) step() {
+	s := d.f.source[d.i%len(d.f.source)].now(d.seq.Add(1))
+	d.mu.Lock()
+	d.last = s
+	d.mu.Unlock()
+	d.fresh()
+}
+
+func (d *dummy) Snapshot() metric.Snapshot {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := d.last
+	out.Reserved = maps.Clone(out.Reserved)
+	return out
+}
+
+func (d *dummy) Progress() []run.Progress {
+	if !d.running.Load() {
+		return nil
+	}
+	return []run.Progress{{
+		Scenario: "shoppers", Executor: "ramping-vus", State: "running", Done: 0.1, Started: true,
+		Right: []run.Column{{Layout: "%w/%d VUs", Numbers: []float64{50, 50}}, {Layout: "0m10s/1h0m0s"}},
+	}}
+}
+
+func (d *dummy) Yield(context.Context) (metric.Snapshot, error) { return d.Snapshot(), nil }
+func (d *dummy) Teardown(context.Context, []byte) error         { return nil }
+func (d *dummy) Summary(context.Context, []byte) (map[string][]byte, error) {
+	return nil, nil
+}
+func (d *dummy) Acknowledge(uint64)      {}
+func (d *dummy) Urgent() <-chan struct{} { return nil }
+func (d *dummy) MarkedAsFailed() bool    { return false }
+func (d *dummy) Kill()                   { d.once.Do(func() { close(d.gone) }) }
+func (d *dummy) Done() <-chan struct{}   { return d.gone }
+func (d *dummy) Err() error              { return nil }
+
+// pause lets time pass that is measured.
+func pause(d time.Duration) { <-time.After(d) }
