@@ -33,9 +33,10 @@ func (n *Node) makeServices() {
 			return v.Leader.Name, v.Leader.Term, voters
 		},
 		Caller: func(r *http.Request) string { return trust.CallerOf(r.Context()).Name },
-		Lines: func(node, run, part string, lines []beat.Line, leftOut int64) {
-			n.desk.Lines(node, run, part, lines, leftOut)
+		Lines: func(node, run, part string, lines []beat.Line, leftOut int64) bool {
+			return n.desk.Lines(node, run, part, lines, leftOut)
 		},
+		Over: func(run string) bool { return n.desk.Over(run) },
 	})
 	start := n.o.start
 	if start == nil {
@@ -53,7 +54,7 @@ func (n *Node) makeServices() {
 	n.sender = beat.NewSender(beat.SenderConfig{
 		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
 		Failed:  n.unheard,
-		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read,
+		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read, Over: n.worker.Over,
 		Voters: func() ([]beat.Voter, string) {
 			v := n.picture.view()
 			var out []beat.Voter

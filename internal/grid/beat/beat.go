@@ -81,6 +81,8 @@ type Ack struct {
 	Voters []string  `json:"voters"`
 	// Lines are, by run and part, the numbers of the lines that are wanted next; only the leader's count.
 	Lines map[string]int64 `json:"lines,omitempty"`
+	// Over are the runs of which there were reports and that have ended, if the leader says so.
+	Over []string `json:"over,omitempty"`
 }
 
 // maxBeat bounds a beat, in bytes: a thousand parts of fifty series stay far below.
