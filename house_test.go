@@ -25,7 +25,7 @@ var floors = []struct {
 }{
 	{"0 stones: standard library only; no goroutine, I/O or clock", []string{"fault", "segment", "pace", "sketch"}},
 	{"1 nouns: what is measured", []string{"metric"}},
-	{"1 nouns: what is demanded", []string{"threshold"}},
+	{"1 nouns: what is demanded; what benchmarks measure", []string{"threshold", "metric/metrictest"}},
 	{"1 nouns: what is asked", []string{"plan"}},
 	{"1 nouns: the contract of a run", []string{"run"}},
 	{"1 nouns: the same contract over a pipe; what scripts share, in one process", []string{"run/pipe", "run/shared"}},

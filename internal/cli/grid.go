@@ -42,7 +42,7 @@ func newGrid(g *global) *cobra.Command {
 	c.AddCommand(newStatus(g, a), newSize(g, a),
 		newNodeOrder(g, a, "drain", "give a node's load and its vote to others, and give it no more"),
 		newNodeOrder(g, a, "undrain", "use a node again that was drained"),
-		newNodeOrder(g, a, "forget", "drop a node that is dead and will not come back"), newToken(g, a))
+		newNodeOrder(g, a, "forget", "drop a node that is dead and will not come back"), newToken(g, a), newSnapshot(g, a))
 	return c
 }
 

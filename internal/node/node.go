@@ -74,9 +74,9 @@ func Run(ctx context.Context, o Options) error {
 		return fault.New(fault.InvalidConfig, fmt.Errorf("the data directory %s is that of node %q%s: give it the same --hostname and --insecure, or another directory",
 			o.DataDir, m.Name, map[bool]string{true: ", which is --insecure"}[m.Insecure]))
 	}
-	address, err := hostPort(o.ClientURL)
+	address, err := bindTo(ctx, o.ClientURL)
 	if err != nil {
-		return err
+		return fault.New(fault.InvalidConfig, fmt.Errorf("--client-urls: %w", err))
 	}
 	// Before anything else: a port that is taken must not cost a grid.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
