@@ -38,7 +38,7 @@ func newGrid(g *global) *cobra.Command {
 	c.AddCommand(newStatus(g, a), newSize(g, a),
 		newNodeOrder(g, a, "drain", "give a node's share and its vote away, and give it no more"),
 		newNodeOrder(g, a, "undrain", "use a node again that was drained"),
-		newNodeOrder(g, a, "forget", "drop a node that is gone for good"), newToken(g, a))
+		newNodeOrder(g, a, "forget", "drop a node that is gone for good"), newToken(g, a), newSnapshot(g, a))
 	return c
 }
 

@@ -3,12 +3,14 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -24,6 +26,7 @@ import (
 	"throng/internal/plan"
 	"throng/internal/run"
 	"throng/internal/segment"
+	"throng/internal/view/output"
 	"throng/internal/view/summary"
 	viewterm "throng/internal/view/term"
 )
@@ -74,6 +77,14 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	if err != nil {
 		return err
 	}
+	outputs, err := g.makeOutputs(outputsOf(t))
+	if err != nil {
+		return err
+	}
+	if len(outputs) > 0 && f.detach {
+		return fault.WithHint(fault.InvalidConfig, errors.New("--out writes files here, and --detach leaves"), "leave one of them away")
+	}
+	asked.Outputs, asked.OutputEnv = outputsOf(t), g.outputEnv()
 	opts, runner, err := t.inspect(ctx, g)
 	if err != nil {
 		return err
@@ -91,7 +102,7 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 		_, err := fmt.Fprintln(g.Stdout, id)
 		return err
 	}
-	s := &follower{global: g, grid: grid, id: id, wish: g.wish(t), runtime: t.runtime, ready: ready, stops: true}
+	s := &follower{global: g, grid: grid, id: id, wish: g.wish(t), runtime: t.runtime, ready: ready, stops: true, outputs: outputs}
 	console, closeConsole, err := consoleLog(g, t)
 	if err != nil {
 		return err
@@ -101,7 +112,49 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	if !g.quiet {
 		fmt.Fprint(g.Stdout, header(ready, t.arg, "grid, run "+id, g.color(g.Stdout)))
 	}
+	stopOutputs, err := s.startOutputs()
+	if err != nil {
+		return err
+	}
+	defer stopOutputs()
 	return s.follow(ctx)
+}
+
+// outputEnv are the variables of this environment that outputs read.
+func (g *global) outputEnv() map[string]string {
+	env := map[string]string{}
+	for _, pair := range g.Environ() {
+		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "K6_CSV_") || strings.HasPrefix(name, "K6_JSON_") {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// startOutputs opens the files that the nodes' lines are written to.
+func (s *follower) startOutputs() (stop func(), err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var busy sync.WaitGroup
+	for _, o := range s.outputs {
+		if err := o.Start(definitions(s.ready)); err != nil {
+			cancel()
+			return nil, fmt.Errorf("start the output %s: %w", o.Describe(), err)
+		}
+		busy.Go(func() {
+			if err := o.Run(ctx); err != nil {
+				s.log.Error("output " + o.Describe() + ": " + err.Error())
+			}
+		})
+	}
+	return func() {
+		cancel()
+		busy.Wait()
+		for _, o := range s.outputs {
+			if err := o.Stop(); err != nil {
+				s.log.Error("output " + o.Describe() + ": " + err.Error())
+			}
+		}
+	}, nil
 }
 
 // readyOf is what the runners of the whole test together will be.
@@ -153,6 +206,7 @@ type follower struct {
 	ready   run.Ready // of the whole test; its zero value when the run was only followed
 	console *slog.Logger
 	stops   bool // a signal stops the run; else it ends the following
+	outputs []output.Output
 
 	mu      sync.Mutex // guards what follows, which the display reads
 	stage   string
@@ -176,7 +230,7 @@ func (s *follower) follow(ctx context.Context) error {
 			s.log.Debug("the progress could not be shown: " + err.Error())
 		}
 	})
-	err := s.grid.Follow(ctx, s.id, s.tell)
+	err := s.grid.Follow(ctx, s.id, len(s.outputs) > 0, s.tell)
 	stopShowing()
 	beside.Wait()
 	if err != nil {
@@ -232,6 +286,10 @@ func (s *follower) tell(e desk.Event) {
 	switch {
 	case e.Line != nil:
 		s.line(e)
+	case e.Lines != nil:
+		if n := e.Lines.Output; n >= 0 && n < len(s.outputs) {
+			s.outputs[n].AddLines(e.Lines.Lines)
+		}
 	case e.Stage != nil:
 		s.mu.Lock()
 		s.stage = *e.Stage

@@ -81,7 +81,7 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 		return err
 	}
 	defer closeConsole()
-	if err := s.makeOutputs(); err != nil {
+	if s.outputs, err = g.makeOutputs(outputsOf(t)); err != nil {
 		return err
 	}
 	s.runner = t.scheduler(g, console, func(c *scheduler.Config) {
@@ -202,21 +202,26 @@ func consoleLog(g *global, t *test) (*slog.Logger, func(), error) {
 	return slog.New(viewterm.NewHandler(f, opts)), func() { _ = f.Close() }, nil
 }
 
-func (s *session) makeOutputs() error {
-	specs := s.test.file.Out
-	for _, layer := range [][]string{s.test.envVars.Out, s.test.flags.Out} {
+// outputsOf are the values of --out, of the strongest layer that has any.
+func outputsOf(t *test) []string {
+	specs := t.file.Out
+	for _, layer := range [][]string{t.envVars.Out, t.flags.Out} {
 		if len(layer) > 0 {
 			specs = layer
 		}
 	}
+	return specs
+}
+
+func (g *global) makeOutputs(specs []string) (all []output.Output, err error) {
 	for _, spec := range specs {
-		o, err := output.Make(spec, output.Env{Lookup: s.Lookup, Stdout: s.Stdout})
+		o, err := output.Make(spec, output.Env{Lookup: g.Lookup, Stdout: g.Stdout})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		s.outputs = append(s.outputs, o)
+		all = append(all, o)
 	}
-	return nil
+	return all, nil
 }
 
 func (s *session) header(r run.Ready) {

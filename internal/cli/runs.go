@@ -202,7 +202,7 @@ func newLogs(g *global) *cobra.Command {
 				}
 			}
 			if !rec.State.Over() {
-				return grid.Follow(cmd.Context(), rec.ID, show)
+				return grid.Follow(cmd.Context(), rec.ID, false, show)
 			}
 			var res desk.Result
 			if err := grid.JSON(cmd.Context(), http.MethodGet, desk.RunsPath+"/"+rec.ID+"/result", nil, &res); err != nil {

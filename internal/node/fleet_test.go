@@ -401,7 +401,7 @@ func (f *fleet) run(d time.Duration) {
 	lastTick := atomic.Int64{}
 	var following sync.WaitGroup
 	following.Go(func() {
-		_ = f.grid.Follow(ctx, rec.ID, func(e desk.Event) {
+		_ = f.grid.Follow(ctx, rec.ID, false, func(e desk.Event) {
 			switch {
 			case e.Tick != nil:
 				lastTick.Store(int64(len(e.Tick.Snapshot)))

@@ -34,7 +34,11 @@ func (n *Node) found(ctx context.Context) error {
 			return err
 		}
 	}
-	server, err := etcdstore.Bootstrap(ctx, n.seat.config(), m.Cluster)
+	c, err := n.seat.config(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := etcdstore.Bootstrap(ctx, c, m.Cluster)
 	if err != nil {
 		return fmt.Errorf("found the grid's store: %w", err)
 	}
@@ -75,15 +79,7 @@ func (n *Node) certify(now time.Time, records map[string]any) error {
 		return err
 	}
 	n.auth.set(a)
-	csr, err := n.identity.CSR()
-	if err != nil {
-		return err
-	}
-	chain, err := a.Sign(csr, trust.Subject{Name: n.name(), Role: trust.Node, Hosts: n.o.hosts(), Identity: n.memory.Identity}, now)
-	if err != nil {
-		return err
-	}
-	if err := n.identity.Install(chain); err != nil {
+	if err := n.sign(a, now); err != nil {
 		return err
 	}
 	for _, t := range []struct {

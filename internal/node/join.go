@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"throng/internal/fault"
@@ -41,6 +42,9 @@ const (
 
 // join asks the seeds to take this node in, again and again while none of them answers.
 func (n *Node) join(ctx context.Context) error {
+	if !slices.ContainsFunc(n.o.Seeds, func(s string) bool { return s != n.o.ClientURL }) {
+		return fault.WithHint(fault.InvalidConfig, errors.New("--seeds names this node itself and no other"), "without --seeds it founds a grid")
+	}
 	m := &memory{Name: n.name(), Identity: rand.Text(), Insecure: n.o.Insecure}
 	n.memory = m
 	client, csr, err := n.asApplicant()

@@ -49,6 +49,8 @@ type Node struct {
 	boards   *board.Boards
 	seat     *seat
 	auth     authority
+
+	forgotten chan struct{} // takes one word: another node says that the grid has forgotten this one
 }
 
 // Run runs a node until ctx ends.
@@ -64,7 +66,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer unlock()
-	n := &Node{o: o, log: o.Log, life: rand.Text()[:12], store: etcdstore.New()}
+	n := &Node{o: o, log: o.Log, life: rand.Text()[:12], store: etcdstore.New(), forgotten: make(chan struct{}, 1)}
 	if n.memory, err = recall(o.DataDir); err != nil {
 		return err
 	}
@@ -72,9 +74,9 @@ func Run(ctx context.Context, o Options) error {
 		return fault.New(fault.InvalidConfig, fmt.Errorf("the data directory %s is that of node %q%s: give it the same --hostname and --insecure, or another directory",
 			o.DataDir, m.Name, map[bool]string{true: ", which is --insecure"}[m.Insecure]))
 	}
-	address, err := hostPort(o.ClientURL)
+	address, err := bindTo(ctx, o.ClientURL)
 	if err != nil {
-		return err
+		return fault.New(fault.InvalidConfig, fmt.Errorf("--client-urls: %w", err))
 	}
 	// Before anything else: a port that is taken must not cost a grid.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -188,8 +190,10 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.remember(gctx) })
 	g.Go(func() error { return n.guardAuthority(gctx) })
 	g.Go(func() error { return n.heedDrain(gctx) })
+	g.Go(func() error { return n.heedForgetting(gctx) })
 	if n.identity != nil {
 		g.Go(func() error { return n.renewer().Run(gctx) })
+		g.Go(func() error { return n.renewConnections(gctx) })
 	}
 	var ruling sync.WaitGroup
 	ruling.Go(func() { n.rule(working) })
@@ -241,7 +245,7 @@ func (n *Node) register(ctx context.Context) error {
 		have, revision, err := cluster.Fetch[cluster.Node](ctx, n.store, cluster.Nodes+n.name())
 		if err == nil {
 			if revision == 0 || have.Identity != n.memory.Identity {
-				return fault.New(fault.InvalidConfig, fmt.Errorf("the grid has forgotten node %s, or another one has its name: remove %s to join as a new node", n.name(), n.o.DataDir))
+				return n.errForgotten()
 			}
 			want := n.record()
 			want.Joined, want.Drained = have.Joined, have.Drained
@@ -250,6 +254,9 @@ func (n *Node) register(ctx context.Context) error {
 		if err == nil {
 			<-ctx.Done()
 			return nil
+		}
+		if n.forgottenBy(ctx, n.seat.others()) {
+			return n.errForgotten()
 		}
 		select {
 		case <-time.After(500 * time.Millisecond):

@@ -95,8 +95,13 @@ func (o *Options) Validate() error {
 
 // url reads one of the node's addresses, as scheme://host:port.
 func (o *Options) url(flag, text, port string) (string, error) {
-	if text == "" {
-		text = o.Hostname
+	if text == "" && o.Insecure {
+		text = "127.0.0.1"
+	} else if text == "" {
+		text = defaultHost(context.Background(), o.Hostname)
+		if net.ParseIP(text) != nil {
+			text = net.JoinHostPort(text, port)
+		}
 	}
 	scheme := "https"
 	if o.Insecure {
@@ -132,12 +137,4 @@ func (o *Options) hosts() []string {
 		}
 	}
 	return out
-}
-
-func hostPort(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", err
-	}
-	return u.Host, nil
 }

@@ -64,13 +64,17 @@ func (s *seat) set(server *etcdstore.Server) {
 }
 
 // config is where the member lives.
-func (s *seat) config() etcdstore.Config {
+func (s *seat) config(ctx context.Context) (etcdstore.Config, error) {
 	c := etcdstore.Config{Name: s.n.name(), Dir: s.dir(), ClientURL: s.n.o.ClientURL, PeerURL: s.n.o.ServerURL, Log: s.n.log}
+	var err error
+	if c.Listen, err = bindTo(ctx, c.PeerURL); err != nil {
+		return c, fault.New(fault.InvalidConfig, fmt.Errorf("--server-urls: %w", err))
+	}
 	if s.n.identity != nil {
 		f := s.n.identity.Files()
 		c.Peers = &etcdstore.TLSFiles{Cert: f.Cert, Key: f.Key, CA: f.CA}
 	}
-	return c
+	return c, nil
 }
 
 // stop stops the member, which hands leadership over.
@@ -186,7 +190,11 @@ func (s *seat) take(ctx context.Context, word cluster.Seat) error {
 			return err
 		}
 	}
-	server, err := etcdstore.Join(ctx, s.config(), word.Cluster)
+	c, err := s.config(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := etcdstore.Join(ctx, c, word.Cluster)
 	if err != nil {
 		s.complain(ctx, "take a seat", err)
 		return nil
@@ -208,7 +216,11 @@ func (s *seat) remember(member, invited string) error {
 
 // restart starts the member whose data is on disk.
 func (s *seat) restart(ctx context.Context) error {
-	server, err := etcdstore.Restart(ctx, s.config())
+	c, err := s.config(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := etcdstore.Restart(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil

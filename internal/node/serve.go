@@ -55,10 +55,11 @@ func (n *Node) handler() http.Handler {
 
 	mux.Handle("POST "+joinPath, allow(n.byLeader(courier.Handler(n.admit)), trust.Join))
 	mux.Handle("GET "+whoPath, allow(courier.Handler(n.who), nodes...))
-	mux.Handle("POST "+renewPath, courier.Handler(n.signRenewal)) // the renewal itself proves who asks
+	mux.Handle("POST "+renewPath, fromStrangers(courier.Handler(n.signRenewal))) // the renewal itself proves who asks
 	mux.Handle("GET "+authorityPath, allow(courier.Handler(n.handAuthority), nodes...))
 	mux.Handle("GET "+client.ViewPath, allow(n.viewHandler(), looks...))
 	mux.Handle("POST "+gridPath, allow(n.byLeader(n.gridHandler()), orders...))
+	mux.Handle("GET "+SnapshotPath, allow(n.snapshotHandler(), orders...))
 	mux.Handle("GET "+tokensPath, allow(courier.Handler(n.listTokens), orders...))
 	mux.Handle("POST "+tokensPath, allow(courier.Handler(n.createToken), orders...))
 	mux.Handle("DELETE "+tokensPath+"/{id}", allow(courier.Handler(n.revokeToken), orders...))
@@ -71,6 +72,7 @@ func (n *Node) handler() http.Handler {
 	mux.Handle("POST "+board.CopyPath, allow(n.boards, nodes...))
 	mux.Handle(courier.FetchPath, allow(courier.FetchHandler(n.client, n.depot, n.addressOf), nodes...))
 	runs := n.runsHandler()
+	mux.Handle("POST "+order.LinesPath, allow(n.byLeader(runs), nodes...))
 	for _, path := range []string{desk.RunsPath, desk.RunsPath + "/"} {
 		mux.Handle("GET "+path, allow(runs, looks...))
 		mux.Handle("POST "+path, allow(runs, orders...))
@@ -82,7 +84,7 @@ func (n *Node) handler() http.Handler {
 	if n.identity == nil {
 		return trust.LoopbackOnly(mux)
 	}
-	return trust.Authenticate(mux, n.tokens.Lookup, time.Now, refuse)
+	return trust.Authenticate(n.vouched(mux), n.tokens.Lookup, time.Now, refuse)
 }
 
 func refuse(w http.ResponseWriter, err error) {

@@ -43,11 +43,12 @@ func (n *Node) makeServices() {
 		Until:   func() time.Time { return n.sender.Until() },
 		Renewed: func() <-chan struct{} { return n.sender.Renewed() },
 		Offset:  func() (time.Duration, time.Duration) { return n.sender.Offset() },
+		Leader:  n.leaderURL,
 		Nudge:   func() { n.sender.Nudge() },
 	})
 	n.sender = beat.NewSender(beat.SenderConfig{
 		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
-		Failed:  func(voter string, err error) { n.log.Debug("beat to " + voter + ": " + err.Error()) },
+		Failed:  n.unheard,
 		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read,
 		Voters: func() ([]beat.Voter, string) {
 			leader, voters, _ := n.picture.electorate()
@@ -103,9 +104,9 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 		Shared:  board.Asker{Run: s.Run, Client: n.client, Leader: n.leaderURL},
 		Job: run.Job{
 			Shared: true, Run: s.Run, Runner: runnerName(s.Part, n.life), Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
-			Outputs: s.Job.Outputs, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
+			Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
 		},
-		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh,
+		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh, Lines: s.Lines,
 		Log: func(rec pipe.Record) {
 			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
 			if rec.LeftOut > 0 {

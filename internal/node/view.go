@@ -214,6 +214,14 @@ func (p *picture) seat(name string) (cluster.Seat, bool) {
 	return s, ok && s.Identity == p.nodes[name].Identity
 }
 
+// node is a node's record.
+func (p *picture) node(name string) (cluster.Node, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, ok := p.nodes[name]
+	return n, ok
+}
+
 // known reports whether the picture has been read from the store at all.
 func (p *picture) known() bool {
 	p.mu.Lock()

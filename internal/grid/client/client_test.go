@@ -174,7 +174,7 @@ func TestEveryEventIsToldOnceWhoeverLeads(t *testing.T) {
 			h.set("b", stream(desk.Event{Feed: "2"}, line(0, "d"), desk.Event{}, desk.Event{Over: true}))
 		})
 		var told []string
-		err := grid(h, "a", "b").Follow(t.Context(), "r", func(e desk.Event) {
+		err := grid(h, "a", "b").Follow(t.Context(), "r", false, func(e desk.Event) {
 			if e.Line != nil {
 				told = append(told, e.Line.Text)
 			}
@@ -190,7 +190,7 @@ func TestFollowingEndsWithItsContext(t *testing.T) {
 		why := errors.New("enough")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, why)
 		defer cancel()
-		if err := grid(&hosts{by: map[string]http.Handler{"a": nil}}, "a").Follow(ctx, "r", func(desk.Event) {}); !errors.Is(err, why) {
+		if err := grid(&hosts{by: map[string]http.Handler{"a": nil}}, "a").Follow(ctx, "r", false, func(desk.Event) {}); !errors.Is(err, why) {
 			t.Errorf("ended with %v", err)
 		}
 	})

@@ -16,9 +16,9 @@ import (
 )
 
 // Follow tells of a run's events until it has ended, whoever leads meanwhile. Events may be missed while nobody leads; none is
-// told twice.
-func (g *Grid) Follow(ctx context.Context, id string, tell func(desk.Event)) error {
-	f := follower{g: g, id: id, tell: tell}
+// told twice. With outputs, the lines of the run's outputs are among them.
+func (g *Grid) Follow(ctx context.Context, id string, outputs bool, tell func(desk.Event)) error {
+	f := follower{g: g, id: id, tell: tell, outputs: outputs}
 	for {
 		over, err := f.once(ctx)
 		switch {
@@ -51,6 +51,9 @@ type follower struct {
 	tell func(desk.Event)
 	feed string
 	next int64
+
+	outputs bool // lines of outputs are wanted too, from number chunk on
+	chunk   int64
 }
 
 // silence is how long a stream may be silent before it counts as broken: something comes every second.
@@ -61,6 +64,10 @@ func (f *follower) once(ctx context.Context) (over bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	q := url.Values{"feed": {f.feed}, "n": {fmt.Sprint(f.next)}}
+	if f.outputs {
+		q.Set("outputs", "1")
+		q.Set("chunk", fmt.Sprint(f.chunk))
+	}
 	var res *http.Response
 	err = f.g.each(ctx, func(_ context.Context, base string) error {
 		res, err = f.g.call.Do(ctx, http.MethodGet, base, desk.RunsPath+"/"+f.id+"/follow?"+q.Encode(), "", nil)
@@ -94,10 +101,16 @@ func (f *follower) once(ctx context.Context) (over bool, err error) {
 func (f *follower) take(e desk.Event) {
 	if e.Feed != "" {
 		if e.Feed != f.feed {
-			f.feed, f.next = e.Feed, 0
+			f.feed, f.next, f.chunk = e.Feed, 0, 0
 		}
 		f.tell(e)
 		return
+	}
+	if e.Lines != nil {
+		if e.N < f.chunk {
+			return
+		}
+		f.chunk = e.N + 1
 	}
 	if e.Line != nil || e.Stage != nil {
 		if e.N < f.next {

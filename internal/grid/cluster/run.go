@@ -53,6 +53,8 @@ type Asked struct {
 	NoThresholds bool          `json:"no_thresholds,omitempty"`
 	InitTimeout  time.Duration `json:"init_timeout,omitempty"`
 	Outputs      []string      `json:"outputs,omitempty"`
+	// OutputEnv are the environment variables that outputs read.
+	OutputEnv map[string]string `json:"output_env,omitempty"`
 	// View is how the submitter wants handleSummary's data; the grid only passes it on.
 	View json.RawMessage `json:"view,omitempty"`
 }

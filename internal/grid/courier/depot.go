@@ -74,7 +74,7 @@ func (d *Depot) Put(r io.Reader) (string, error) { return d.put(r, "") }
 var errWrongDigest = errors.New("the bytes that arrived are not those that were named")
 
 func (d *Depot) put(r io.Reader, want string) (digest string, err error) {
-	f, err := os.CreateTemp(d.dir, ".part-*")
+	f, err := os.CreateTemp(d.dir, partPrefix+"*")
 	if err != nil {
 		return "", fmt.Errorf("keep a blob: %w", err)
 	}
@@ -101,12 +101,16 @@ func (d *Depot) put(r io.Reader, want string) (digest string, err error) {
 	return digest, os.Rename(f.Name(), filepath.Join(d.dir, digest))
 }
 
-// Sweep removes blobs that are not wanted and are older than age.
+// partPrefix begins the names of files that are being written.
+const partPrefix = ".part-"
+
+// Sweep removes blobs that are not wanted and are older than age, and what was left of those that never arrived whole.
 func (d *Depot) Sweep(now time.Time, age time.Duration, wanted func(digest string) bool) error {
 	entries, err := os.ReadDir(d.dir)
 	for _, e := range entries {
 		info, ierr := e.Info()
-		if ierr != nil || !digestForm.MatchString(e.Name()) || wanted(e.Name()) || now.Sub(info.ModTime()) < age {
+		torn := strings.HasPrefix(e.Name(), partPrefix)
+		if ierr != nil || !torn && !digestForm.MatchString(e.Name()) || wanted(e.Name()) || now.Sub(info.ModTime()) < age {
 			continue
 		}
 		err = errors.Join(err, os.Remove(filepath.Join(d.dir, e.Name())))

@@ -13,6 +13,7 @@ import (
 	"throng/internal/grid/beat"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
+	"throng/internal/grid/fence"
 	"throng/internal/grid/order"
 	"throng/internal/metric"
 	"throng/internal/run"
@@ -64,6 +65,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 			return conductor.Outcome{}, fmt.Errorf("read how far run %s is: %w", c.id, err)
 		}
 	}
+	c.meet(ctx)
 	if c.rec.State == cluster.Running {
 		if err := c.resume(ctx, &past); err != nil {
 			return conductor.Outcome{}, err
@@ -127,8 +129,7 @@ func (c *chair) noteStop(ctx context.Context, why error) {
 
 // give cuts the test among the nodes and writes down who has what.
 func (c *chair) give(ctx context.Context) error {
-	v := c.cfg.View()
-	nodes, err := choose(v, c.asked, nil)
+	nodes, err := choose(c.cfg.View(), c.asked, c.strangers())
 	if err != nil {
 		return err
 	}
@@ -137,6 +138,30 @@ func (c *chair) give(ctx context.Context) error {
 		c.assign(r, nodes, nil, cluster.Part{})
 		return nil
 	})
+}
+
+// meet waits until all nodes have been heard that seem to be alive, at most for two beats: who has just begun to lead knows nobody.
+func (c *chair) meet(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*fence.Every)
+	defer cancel()
+	for ctx.Err() == nil && len(c.strangers()) > 0 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(look / 5):
+		}
+	}
+}
+
+// strangers are the nodes that seem to be alive and have not been heard: nothing can be given to them, because nobody knows in which
+// life they are.
+func (c *chair) strangers() []string {
+	var out []string
+	for _, n := range c.cfg.View().Nodes {
+		if _, _, heard := c.cfg.Receiver.Peer(n.Name); n.Alive && !heard {
+			out = append(out, n.Name)
+		}
+	}
+	return out
 }
 
 // assign adds parts for a share that is cut among nodes.
@@ -257,7 +282,7 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 		},
 		Job: order.Job{
 			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
-			Outputs: asked.Outputs, InitTimeout: asked.InitTimeout,
+			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout,
 		},
 		Heard: func() (beat.Heard, bool) {
 			h, ok := c.cfg.Receiver.Parts(run)[id]

@@ -1,11 +1,13 @@
 package desk
 
 import (
+	"slices"
 	"sync"
 	"time"
 
 	"throng/internal/grid/beat"
 	"throng/internal/grid/cluster"
+	"throng/internal/grid/order"
 	"throng/internal/run"
 )
 
@@ -21,6 +23,8 @@ type Event struct {
 	State cluster.RunState `json:"state,omitempty"`
 	// Before is how many runs come before this one, while it is queued.
 	Before int `json:"before,omitempty"`
+	// Lines are of an output that the run's submitter has asked for. They are told to one who follows with outputs=1.
+	Lines *order.Lines `json:"lines,omitempty"`
 	// Feed tells one feed from the next leader's.
 	Feed string `json:"feed,omitempty"`
 	Over bool   `json:"over,omitempty"` // the run has ended: its result can be had
@@ -51,6 +55,54 @@ type feed struct {
 	stopper func(error)
 	stopped error
 	leftOut int64
+	bulk    bulk
+}
+
+// maxBulk is how many bytes of outputs' lines wait for whoever follows. What is beyond is left out, the oldest first.
+const maxBulk = 64 << 20
+
+// bulk are the lines of outputs, in the order in which they came.
+type bulk struct {
+	chunks []*order.Lines
+	bytes  int
+	gone   int64            // chunks that are not there any more
+	sent   int64            // chunks that somebody was told
+	last   map[string]int64 // by part, the number of its last chunk
+}
+
+// output takes lines of an output.
+func (f *feed) output(l *order.Lines) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b := &f.bulk
+	if l.N <= b.last[l.Part] {
+		return // they came before, and the answer was lost
+	}
+	if b.last == nil {
+		b.last = map[string]int64{}
+	}
+	b.last[l.Part] = l.N
+	b.chunks = append(b.chunks, l)
+	b.bytes += len(l.Lines)
+	for b.bytes > maxBulk {
+		if b.gone >= b.sent {
+			f.leftOut++
+		}
+		b.bytes -= len(b.chunks[0].Lines)
+		b.chunks = b.chunks[1:]
+		b.gone++
+	}
+	f.notify()
+}
+
+// lines returns the chunks from number n on, and the number of the next one.
+func (f *feed) lines(n int64) (chunks []*order.Lines, next int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	b := &f.bulk
+	next = b.gone + int64(len(b.chunks))
+	b.sent = next
+	return slices.Clone(b.chunks[min(max(0, n-b.gone), int64(len(b.chunks))):]), next
 }
 
 // open returns the feed of a run, made if there is none.

@@ -71,6 +71,7 @@ type host struct {
 	cut    bool
 	labels map[string]string
 	drain  bool
+	disk   string
 
 	receiver *beat.Receiver
 	sender   *beat.Sender
@@ -113,7 +114,10 @@ func (l *lab) start(name string) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	h.stop = stop
 	client := &courier.Client{HTTP: &http.Client{Transport: &wire{h}}}
-	depot, err := courier.NewDepot(l.t.TempDir())
+	if h.disk == "" {
+		h.disk = l.t.TempDir()
+	}
+	depot, err := courier.NewDepot(h.disk)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -317,10 +321,14 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	for {
 		select {
 		case code := <-rec.status:
-			if _, silent, _ := state(); silent {
+			switch _, silent, dead := state(); {
+			case silent:
 				pr.Close()
 				<-req.Context().Done()
 				return nil, req.Context().Err()
+			case dead:
+				pr.Close()
+				return nil, errors.New("connection reset")
 			}
 			return &http.Response{StatusCode: code, Status: fmt.Sprint(code), Header: rec.header, Body: pr, Request: req}, nil
 		case <-req.Context().Done():

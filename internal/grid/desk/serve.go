@@ -14,6 +14,7 @@ import (
 	"throng/internal/grid/beat"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/courier"
+	"throng/internal/grid/order"
 	"throng/internal/metric"
 	"throng/internal/run"
 )
@@ -64,6 +65,16 @@ func (d *Desk) Handler(caller func(*http.Request) string) http.Handler {
 		return struct{}{}, d.Stop(r.Context(), r.PathValue("id"), fault.New(call.Kind, errors.New(call.Why)))
 	}))
 	mux.HandleFunc("GET "+RunsPath+"/{id}/follow", d.follow)
+	mux.Handle("POST "+order.LinesPath+"{id}", courier.Handler(func(r *http.Request) (any, error) {
+		var l order.Lines
+		if err := courier.Read(r, &l); err != nil {
+			return nil, err
+		}
+		if f := d.find(r.PathValue("id")); f != nil {
+			f.output(&l)
+		}
+		return struct{}{}, nil
+	}))
 	return mux
 }
 
@@ -93,6 +104,12 @@ func (d *Desk) follow(w http.ResponseWriter, r *http.Request) {
 		next, _ = strconv.ParseInt(r.URL.Query().Get("n"), 10, 64) // of nonsense we tell all
 	}
 	s.send(Event{Feed: f.id, State: rec.State, Before: d.before(r.Context(), rec)})
+	if r.URL.Query().Get("outputs") != "" {
+		s.outputs = true
+		if r.URL.Query().Get("feed") == f.id {
+			s.chunk, _ = strconv.ParseInt(r.URL.Query().Get("chunk"), 10, 64) // as above
+		}
+	}
 	s.follow(r.Context(), f, next)
 }
 
@@ -121,6 +138,9 @@ type stream struct {
 	enc   *json.Encoder
 	flush func() error
 	err   error
+
+	outputs bool // lines of outputs are wanted too, from number chunk on
+	chunk   int64
 }
 
 func (s *stream) send(e Event) {
@@ -132,12 +152,23 @@ func (s *stream) send(e Event) {
 	}
 }
 
+func (s *stream) sendLines(f *feed) {
+	chunks, next := f.lines(s.chunk)
+	for i, c := range chunks {
+		s.send(Event{N: next - int64(len(chunks)-i), Lines: c})
+	}
+	s.chunk = next
+}
+
 func (s *stream) follow(ctx context.Context, f *feed, next int64) {
 	tick := time.NewTicker(alive)
 	defer tick.Stop()
 	var seen *Tick
 	for s.err == nil {
 		events, t, over, changed := f.after(next, seen)
+		if s.outputs { // before the events: the last of them says that there are no more lines
+			s.sendLines(f)
+		}
 		for _, e := range events {
 			s.send(e)
 			next = e.N + 1

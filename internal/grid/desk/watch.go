@@ -117,9 +117,12 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		for _, n := range r.Parts[first:] {
 			added = append(added, n.ID)
 		}
-		if !heard.Measured.IsZero() && !p.Exact {
-			d.Unreported = time.Since(heard.Measured).Round(100 * time.Millisecond)
-			d.At = heard.Measured.UTC()
+		switch at := c.began(); {
+		case p.Exact:
+		case !heard.Measured.IsZero():
+			d.Unreported, d.At = time.Since(heard.Measured).Round(100*time.Millisecond), heard.Measured.UTC()
+		case p.Unknown || heard.Phase == beat.Running || heard.Phase.Over():
+			d.Unreported, d.At = time.Since(at).Round(100*time.Millisecond), at
 		}
 		r.Disturbances = append(r.Disturbances, d)
 		c.feed.warn(d.What)
@@ -153,7 +156,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Share: fraction}
 	began := fmt.Sprintf("node %s, with %.1f%% of the load, was lost (%s)", lost.Node, 100*fraction, lost.Why)
 	if lost.Unknown {
-		began += ", and with it those who knew what it had done: none of that is in these numbers"
+		began += ", and nobody is left who knows what it had done"
 	}
 	switch r.Asked.NodeLoss {
 	case cluster.Fail:
@@ -163,7 +166,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 		d.What = began + "; the run goes on without it"
 		return d, nil
 	}
-	nodes := c.takers(r, lost.Node)
+	nodes := c.takers(r, lost)
 	if len(nodes) == 0 {
 		d.What = began + "; nobody could take it over"
 		return d, nil
@@ -178,10 +181,10 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 }
 
 // takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else those that work.
-func (c *chair) takers(r *cluster.Run, lost string) []cluster.NodeState {
+func (c *chair) takers(r *cluster.Run, lost cluster.Part) []cluster.NodeState {
 	asked := r.Asked
 	asked.Nodes = 0
-	able, err := choose(c.cfg.View(), asked, []string{lost})
+	able, err := choose(c.cfg.View(), asked, slices.Concat(c.strangers(), c.failed(r, lost)))
 	if err != nil {
 		return nil // there is none
 	}
@@ -204,6 +207,18 @@ func (c *chair) takers(r *cluster.Run, lost string) []cluster.NodeState {
 		return able
 	}
 	return some
+}
+
+// failed are the nodes that have lost this part, or what it took over, and have not started again since: what killed a runner there
+// would kill the next one too.
+func (c *chair) failed(r *cluster.Run, lost cluster.Part) []string {
+	out := []string{lost.Node}
+	for p, ok := lost, true; ok; p, ok = partOf(r, p.Of) {
+		if life, _, _ := c.cfg.Receiver.Peer(p.Node); life == p.Life && !p.Exact {
+			out = append(out, p.Node)
+		}
+	}
+	return out
 }
 
 // speaking leaves out nodes of which nothing has been heard for more than a beat, unless no other is left: they may have died with the

@@ -22,6 +22,15 @@ const (
 	Release  = "release" // the run is over: the runner may go
 )
 
+// Known reports whether there is an order of that name.
+func Known(name string) bool {
+	switch name {
+	case Prepare, Setup, Run, Teardown, Summary, Yield, Stop, Release:
+		return true
+	}
+	return false
+}
+
 // Job is what a part is made from.
 type Job struct {
 	Bundle string   `json:"bundle"` // digest
@@ -33,7 +42,8 @@ type Job struct {
 	Full         bool `json:"full,omitempty"`
 	NoThresholds bool `json:"no_thresholds,omitempty"`
 	// Outputs are what samples are written to.
-	Outputs []string `json:"outputs,omitempty"`
+	Outputs   []string          `json:"outputs,omitempty"`
+	OutputEnv map[string]string `json:"output_env,omitempty"`
 	// Env are variables of outputs and scripts that every node sees.
 	Env map[string]string `json:"env,omitempty"`
 	// InitTimeout bounds the script's top-level code.
@@ -68,4 +78,15 @@ type Reply struct {
 	Files map[string][]byte `json:"files,omitempty"`
 	// Skew is the error that the measured difference between the leader's clock and the node's may have.
 	Skew time.Duration `json:"skew,omitempty"`
+}
+
+// LinesPath begins the paths where a node brings lines of outputs to the leader: LinesPath + run.
+const LinesPath = "/throng/v1/lines/"
+
+// Lines are whole lines of one output of a part. N counts those of the part, so that the same ones may come twice.
+type Lines struct {
+	Part   string `json:"part"`
+	N      int64  `json:"n"`
+	Output int    `json:"output"`
+	Lines  []byte `json:"lines"`
 }

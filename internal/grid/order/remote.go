@@ -37,11 +37,11 @@ type RemoteConfig struct {
 type Remote struct {
 	cfg RemoteConfig
 
-	mu   sync.Mutex // guards what follows
-	lost chan struct{}
-	why  error
-	seq  uint64
-	snap metric.Snapshot
+	mu         sync.Mutex // guards what follows
+	lost       chan struct{}
+	why, words error
+	seq        uint64
+	snap       metric.Snapshot
 }
 
 // NewRemote returns the runner of a part; nothing has been ordered yet.
@@ -57,23 +57,16 @@ func (r *Remote) Lose(why error) bool {
 	if r.why != nil {
 		return false
 	}
-	r.why = &lost{why}
+	r.why, r.words = run.Lost(why), why
 	close(r.lost)
 	return true
 }
 
-// lost is run.ErrLost in the words of why.
-type lost struct{ why error }
-
-func (l *lost) Error() string   { return l.why.Error() }
-func (l *lost) Unwrap() []error { return []error{run.ErrLost, l.why} }
-
 // Lost is the reason that Lose was given; nil before.
 func (r *Remote) Lost() error {
-	if l, ok := r.reason().(*lost); ok {
-		return l.why
-	}
-	return nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.words
 }
 
 func (r *Remote) reason() error {
@@ -103,9 +96,6 @@ func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, er
 		switch {
 		case ctx.Err() != nil:
 			return reply, context.Cause(ctx)
-		case errors.Is(err, cluster.ErrNotFound):
-			r.Lose(errors.New("the node has started again"))
-			return reply, r.reason()
 		case errors.Is(err, run.ErrLost):
 			r.Lose(err)
 			return reply, r.reason()

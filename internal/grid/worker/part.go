@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type part struct {
 	cancel   context.CancelCauseFunc
 	lines    lines
 	snapshot encoded
+	shipped  int64 // chunks of lines; used by one goroutine
 
 	mu     sync.Mutex // guards what follows
 	phase  beat.Phase
@@ -110,11 +112,11 @@ func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 		return order.Reply{}, err
 	}
 	r, err := p.w.cfg.Start(p.ctx, Start{
-		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge,
+		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge, Lines: p.ship,
 	})
 	if err != nil {
 		p.enter(beat.Failed, err)
-		return order.Reply{}, fmt.Errorf("%w: %w", run.ErrLost, err)
+		return order.Reply{}, run.Lost(err)
 	}
 	p.mu.Lock()
 	p.runner = r
@@ -132,21 +134,34 @@ func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 	return order.Reply{Ready: b}, nil
 }
 
+// fetching is for how long those who have the bundle are asked for it: they may be busy, or about to start again.
+const fetching = 10 * time.Second
+
 // bundle returns the path of the bundle's file, fetched from whoever has it.
 func (p *part) bundle(ctx context.Context) (string, error) {
-	var errs []error
-	for _, from := range p.job.From {
-		if p.w.cfg.Depot.Has(p.job.Bundle) {
-			break
+	for end := time.Now().Add(fetching); ; {
+		var errs []error
+		for _, from := range p.job.From {
+			if p.w.cfg.Depot.Has(p.job.Bundle) {
+				break
+			}
+			if err := p.w.cfg.Client.Fetch(ctx, p.w.cfg.Depot, from, p.job.Bundle); err != nil {
+				errs = append(errs, err)
+			}
 		}
-		if err := p.w.cfg.Client.Fetch(ctx, p.w.cfg.Depot, from, p.job.Bundle); err != nil {
-			errs = append(errs, err)
+		switch {
+		case p.w.cfg.Depot.Has(p.job.Bundle):
+			return p.w.cfg.Depot.Path(p.job.Bundle)
+		case ctx.Err() != nil:
+			return "", context.Cause(ctx)
+		case time.Now().After(end):
+			return "", fmt.Errorf("fetch the test: %w", errors.Join(errs...))
+		}
+		select {
+		case <-time.After(fetching / 20):
+		case <-ctx.Done():
 		}
 	}
-	if !p.w.cfg.Depot.Has(p.job.Bundle) {
-		return "", fmt.Errorf("the test's bundle could not be fetched: %w", errors.Join(errs...))
-	}
-	return p.w.cfg.Depot.Path(p.job.Bundle)
 }
 
 // watch waits for the end of the runner's process.
@@ -178,13 +193,13 @@ func (p *part) orDeath(err error) error {
 	select {
 	case <-r.Done():
 		if derr := r.Err(); derr != nil {
-			return fmt.Errorf("%w: %w", run.ErrLost, derr)
+			return run.Lost(derr)
 		}
-		return fmt.Errorf("%w: %w", run.ErrLost, err)
+		return run.Lost(err)
 	default:
 	}
 	if phase == beat.Failed || phase == beat.Fenced {
-		return fmt.Errorf("%w: %w", run.ErrLost, why)
+		return run.Lost(why)
 	}
 	return err
 }
@@ -205,7 +220,7 @@ func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
 		p.enter(beat.Ended, err)
 	}
 	// The last snapshot must be with the leader before it hears that all is over: else it would sum up without it.
-	p.flush(ctx)
+	p.flush()
 	return order.Reply{}, err
 }
 
@@ -229,14 +244,50 @@ func (p *part) elapsed() time.Duration {
 }
 
 // flush waits until the leader and a second host hold the runner's last snapshot, at most a lease's length.
-func (p *part) flush(ctx context.Context) {
+func (p *part) flush() {
+	p.shipRest()
 	_, _, r := p.state()
 	want := r.Snapshot().Seq
 	p.w.cfg.Nudge()
-	wctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fence.Lease)
+	wctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
 	defer cancel()
 	p.snapshot.told.wait(wctx, want)
 	p.snapshot.safe.wait(wctx, want)
+}
+
+// ship brings lines of an output to the leader: again and again until it has them, or the part ends. Whoever writes them waits
+// meanwhile, so that nothing piles up here.
+func (p *part) ship(output int, lines []byte) {
+	p.shipped++
+	call := order.Lines{Part: p.id, N: p.shipped, Output: output, Lines: lines}
+	for p.ctx.Err() == nil {
+		if base := p.w.cfg.Leader(); base != "" {
+			ctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
+			err := p.w.cfg.Client.JSON(ctx, http.MethodPost, base, order.LinesPath+p.run, call, nil)
+			cancel()
+			if err == nil {
+				return
+			}
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-p.ctx.Done():
+		}
+	}
+}
+
+// shipRest waits until the leader has all lines of the outputs, at most a lease's length.
+func (p *part) shipRest() {
+	_, _, r := p.state()
+	f, ok := r.(interface{ Flush(context.Context) error })
+	if !ok || len(p.job.Outputs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
+	defer cancel()
+	if err := f.Flush(ctx); err != nil {
+		p.line(beat.Line{At: time.Now().UTC(), Level: 4, Text: "the last lines of the outputs may be missing: " + err.Error()})
+	}
 }
 
 // yield stops the scenarios in good order.
@@ -251,7 +302,7 @@ func (p *part) yield(ctx context.Context, patience time.Duration) error {
 		return p.orDeath(err)
 	}
 	p.enter(beat.Yielded, nil)
-	p.flush(ctx)
+	p.flush()
 	return nil
 }
 

@@ -24,6 +24,8 @@ type Start struct {
 	Job               order.Job
 	Line              func(beat.Line) // takes what the script writes to its console, and the runner's log
 	Fresh             func()          // is called when there is a new snapshot
+	// Lines takes whole lines of one of the job's outputs. It waits until the leader has them, or the part ends.
+	Lines func(output int, lines []byte)
 }
 
 // Config is what a worker works with.
@@ -38,7 +40,9 @@ type Config struct {
 	Until   func() time.Time
 	Renewed func() <-chan struct{}
 	Offset  func() (offset, round time.Duration)
-	Nudge   func()
+	// Leader is the address of the node that leads; "" while nobody does.
+	Leader func() string
+	Nudge  func()
 }
 
 // Worker keeps a node's parts of all runs. It is safe for concurrent use.
@@ -55,6 +59,8 @@ type Worker struct {
 
 // New returns a worker without parts.
 func New(cfg Config) *Worker { return &Worker{cfg: cfg, nudges: hurry{f: cfg.Nudge}} }
+
+var errLeaving = errors.New("the node leaves")
 
 // errLease is why parts are stopped.
 var errLease = errors.New("the node was cut off from the grid until its lease ended")
@@ -116,9 +122,9 @@ func (w *Worker) take(test, id string, job order.Job) (*part, error) {
 	}
 	switch {
 	case w.shut:
-		return nil, fmt.Errorf("%w: the node is leaving", run.ErrLost)
+		return nil, run.Lost(errLeaving)
 	case job.Life != w.cfg.Life:
-		return nil, fmt.Errorf("part %s of run %s was given to a former life of this node: %w", id, test, cluster.ErrNotFound)
+		return nil, run.Lost(errors.New("the node has started again"))
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	p := &part{w: w, run: test, id: id, job: job, ctx: ctx, cancel: cancel, phase: beat.Preparing, calls: map[string]*call{}}
@@ -156,6 +162,9 @@ func (w *Worker) obey(term uint64) error {
 }
 
 func (w *Worker) order(ctx context.Context, test, id, name string, req order.Request) (order.Reply, error) {
+	if !order.Known(name) {
+		return order.Reply{}, &courier.Status{Code: http.StatusNotFound, Err: fmt.Errorf("there is no order %q", name)}
+	}
 	if name == order.Prepare {
 		if req.Job == nil {
 			return order.Reply{}, &courier.Status{Code: http.StatusBadRequest, Err: errors.New("an order to prepare lacks the job")}
@@ -171,7 +180,7 @@ func (w *Worker) order(ctx context.Context, test, id, name string, req order.Req
 		if name == order.Release {
 			return order.Reply{}, nil
 		}
-		return order.Reply{}, fmt.Errorf("this node has no part %s of run %s: %w", id, test, cluster.ErrNotFound)
+		return order.Reply{}, run.Lost(fmt.Errorf("the node has no part %s of run %s", id, test))
 	}
 	return w.carryOut(ctx, p, name, req)
 }
@@ -195,7 +204,7 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 	case order.Teardown:
 		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) {
 			err := p.orDeathOf(r.Teardown(ctx, req.Data))
-			p.flush(ctx)
+			p.flush()
 			return order.Reply{}, err
 		})
 	case order.Summary:
@@ -214,12 +223,11 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 	case order.Stop:
 		p.stop(req.Of, req.Cause.Err())
 		return order.Reply{}, nil
-	case order.Release:
+	default: // Release
 		p.release()
 		w.forget(p)
 		return order.Reply{}, nil
 	}
-	return order.Reply{}, &courier.Status{Code: http.StatusNotFound, Err: fmt.Errorf("there is no order %q", name)}
 }
 
 // patience is how long running iterations are given to end when a part yields.

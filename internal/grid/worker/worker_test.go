@@ -253,7 +253,7 @@ func TestANodeThatStartedAgainKnowsNothing(t *testing.T) {
 		for name, req := range map[string]order.Request{
 			order.Prepare: {Job: &order.Job{Bundle: bundle, Life: "6"}}, order.Run: {}, order.Teardown: {},
 		} {
-			if _, err := s.give(name, req); !errors.Is(err, cluster.ErrNotFound) {
+			if _, err := s.give(name, req); !errors.Is(err, run.ErrLost) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
