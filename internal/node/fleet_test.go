@@ -125,7 +125,9 @@ func (f *fleet) close() {
 	}
 	for i, p := range f.procs {
 		_ = f.pipes[i].Close()
-		_ = p.Process.Signal(os.Interrupt)
+		if *fleetBin != "" { // else it ends with the pipe, and writes its profile
+			_ = p.Process.Signal(os.Interrupt)
+		}
 	}
 	for _, p := range f.procs {
 		_ = p.Wait()
