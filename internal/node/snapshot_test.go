@@ -31,7 +31,9 @@ func (l *lab) save(via string) string {
 	return file
 }
 
-func (l *lab) restore(name, file string) error { return Restore(l.t.Context(), l.options(name).o, file) }
+func (l *lab) restore(name, file string) error {
+	return Restore(l.t.Context(), l.options(name).o, file)
+}
 
 // TestAGridComesBackFromASnapshot loses all but one data directory, and then that one, too.
 func TestAGridComesBackFromASnapshot(t *testing.T) {
