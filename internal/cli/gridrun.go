@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -48,6 +49,9 @@ func (f *gridFlags) addFlags(set *pflag.FlagSet) {
 	set.StringToStringVar(&f.where, "where", nil, "labels that nodes must have, such as zone=a (with --grid)")
 }
 
+// maxScript is how large a script's source may be to stand in the run's record, for handleSummary in the machine readable layout.
+const maxScript = 64 << 10
+
 // asked is what a submitter asks for, all but the bundle.
 func (f *gridFlags) asked(g *global, t *test) (cluster.Asked, error) {
 	loss, err := cluster.ParseNodeLoss(f.nodeLoss)
@@ -57,7 +61,11 @@ func (f *gridFlags) asked(g *global, t *test) (cluster.Asked, error) {
 	if err != nil {
 		return cluster.Asked{}, fault.New(fault.InvalidConfig, err)
 	}
-	view, err := json.Marshal(g.wish(t))
+	wish := g.wish(t)
+	if !wish.Machine || len(wish.Script) > maxScript {
+		wish.Script = ""
+	}
+	view, err := json.Marshal(wish)
 	return cluster.Asked{
 		Name: t.arg, NodeLoss: loss, Nodes: f.nodes, Where: f.where, Full: t.runtime.SummaryMode == "full",
 		NoThresholds: t.runtime.NoThresholds, InitTimeout: t.limit, View: view,
@@ -188,9 +196,9 @@ func (g *global) submit(ctx context.Context, grid *client.Grid, t *test, opts pl
 	if err != nil {
 		return "", fmt.Errorf("send the test to the grid: %w", err)
 	}
-	asked.Bundle = digest
+	asked.Bundle, asked.ID = digest, desk.NewID(time.Now())
 	var rec cluster.Run
-	if err := grid.JSON(ctx, http.MethodPost, desk.RunsPath, asked, &rec); err != nil {
+	if err := grid.Slow().JSON(ctx, http.MethodPost, desk.RunsPath, asked, &rec); err != nil {
 		return "", err
 	}
 	return rec.ID, nil
@@ -238,10 +246,11 @@ func (s *follower) follow(ctx context.Context) error {
 	}
 	var rec cluster.Run
 	var res desk.Result
-	if err := s.grid.JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id, nil, &rec); err != nil {
+	patient := s.grid.Patient()
+	if err := patient.JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id, nil, &rec); err != nil {
 		return err
 	}
-	if err := s.grid.JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id+"/result", nil, &res); err != nil {
+	if err := patient.Slow().JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id+"/result", nil, &res); err != nil {
 		return err
 	}
 	return s.conclude(&res)
@@ -263,7 +272,7 @@ func (s *follower) signals(ctx context.Context, cancel context.CancelCauseFunc) 
 				cancel(why)
 				return
 			}
-			if err := s.grid.JSON(ctx, http.MethodPost, desk.RunsPath+"/"+s.id+"/stop", desk.StopCall{Why: why.Error(), Kind: fault.Interrupted}, nil); err != nil {
+			if err := s.grid.Patient().JSON(ctx, http.MethodPost, desk.RunsPath+"/"+s.id+"/stop", desk.StopCall{Why: why.Error(), Kind: fault.Interrupted}, nil); err != nil {
 				s.log.Error("the run could not be stopped: " + err.Error())
 			}
 		}

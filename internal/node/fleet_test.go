@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -31,9 +30,9 @@ import (
 	"throng/internal/grid/trust"
 	"throng/internal/grid/worker"
 	"throng/internal/metric"
+	"throng/internal/metric/metrictest"
 	"throng/internal/plan"
 	"throng/internal/run"
-	"throng/internal/sketch"
 	"throng/internal/threshold"
 )
 
@@ -114,8 +113,9 @@ type fleet struct {
 	grid   *client.Grid
 	stop   context.CancelFunc
 	nodes  sync.WaitGroup
-	source []*source
+	shops  []*metrictest.Shop
 	atWork atomic.Int64
+	told   atomic.Int64 // snapshots that the runners have made
 }
 
 func (f *fleet) close() {
@@ -254,13 +254,16 @@ func usageOf(t *testing.T, pid int) (u usage) {
 // idle prints what the voters take in a while.
 func (f *fleet) idle(what string, d time.Duration) {
 	f.t.Helper()
-	before := make([]usage, len(f.procs))
+	before, told := make([]usage, len(f.procs)), f.told.Load()
 	for i, p := range f.procs {
 		before[i] = usageOf(f.t, p.Process.Pid)
 	}
 	began := time.Now()
 	pause(d)
 	took := time.Since(began)
+	if n := f.told.Load() - told; n > 0 {
+		f.t.Logf("%-24s %.0f snapshots a second were made", what, float64(n)/took.Seconds())
+	}
 	for i, p := range f.procs {
 		u := usageOf(f.t, p.Process.Pid)
 		f.t.Logf("%-24s v%d: %.3f cores, %d MiB (peak %d MiB), %d files", what, i+1, (u.cpu-before[i].cpu).Seconds()/took.Seconds(), u.rss, u.peak, u.fds)
@@ -271,12 +274,12 @@ func (f *fleet) workers(n int) {
 	ctx, stop := context.WithCancel(f.t.Context())
 	f.stop = stop
 	for range 16 {
-		f.source = append(f.source, newSource(uint64(len(f.source))))
+		f.shops = append(f.shops, metrictest.New(uint64(len(f.shops))))
 	}
 	f.nodes.Go(func() {
 		for tick := time.Tick(time.Second); ctx.Err() == nil; <-tick {
-			for _, s := range f.source {
-				s.second()
+			for _, s := range f.shops {
+				s.More(100)
 			}
 		}
 	})
@@ -448,92 +451,6 @@ func (f *fleet) run(d time.Duration) {
 	t.Logf("the run ended as %s, %v after the order: %s; its record has %d bytes, %d disturbances", rec.State, time.Since(began).Round(10*time.Millisecond), rec.Error, len(b), len(rec.Disturbances))
 }
 
-// source makes numbers as some minutes of a test of a web shop would: 50 series, 20 of them trends.
-type source struct {
-	mu   sync.Mutex
-	snap metric.Snapshot
-	rng  *rand.Rand
-	seen int64
-	mid  []float64
-}
-
-func newSource(seed uint64) *source {
-	s := &source{rng: rand.New(rand.NewPCG(seed, 9)), snap: metric.Snapshot{Groups: []string{"::browse", "::buy"}}}
-	add := func(kind metric.Kind, role metric.Role, name string, tags ...metric.Tag) *metric.Series {
-		s.snap.Series = append(s.snap.Series, metric.Series{Selector: metric.Selector{Metric: name, Tags: tags}, Role: role, Kind: kind})
-		return &s.snap.Series[len(s.snap.Series)-1]
-	}
-	for i, name := range []string{"http_req_duration", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
-		"http_req_waiting", "http_req_receiving", "iteration_duration", "group_duration", "cart_time", "login_time"} {
-		add(metric.Trend, metric.Total, name)
-		s.mid = append(s.mid, []float64{45, 0.004, 0.1, 0.2, 0.03, 44, 0.08, 900, 400, 70, 120}[i])
-	}
-	for i := range 9 {
-		add(metric.Trend, metric.Submetric, "http_req_duration", metric.Tag{Key: "name", Value: fmt.Sprintf("https://shop.example/api/v1/products/%d", i)})
-		s.mid = append(s.mid, float64(20+10*i))
-	}
-	for i := range 12 {
-		add(metric.Counter, metric.Total, fmt.Sprintf("orders_of_kind_%d", i))
-	}
-	for i := range 16 {
-		check := []metric.Tag{{Key: "group", Value: s.snap.Groups[i%2]}, {Key: "check", Value: fmt.Sprintf("status of step %d is 200", i)}}
-		add(metric.Rate, metric.CheckPart, "checks", check...)
-		s.snap.Checks = append(s.snap.Checks, metric.Selector{Metric: "checks", Tags: check})
-	}
-	for _, name := range []string{"vus", "vus_max"} {
-		add(metric.Gauge, metric.Total, name)
-	}
-	for i := range s.mid {
-		s.snap.Series[i].Trend = new(sketch.Trend)
-	}
-	s.more(20_000)
-	return s
-}
-
-func (s *source) second() { s.more(100) }
-
-// more adds samples to every series.
-func (s *source) more(samples int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen += int64(samples)
-	next := s.snap
-	next.Series = slices.Clone(s.snap.Series)
-	for i := range next.Series {
-		one := &next.Series[i]
-		one.Count += int64(samples)
-		switch one.Kind {
-		case metric.Counter:
-			one.Sum += float64(samples)
-		case metric.Rate:
-			one.Trues += int64(samples)
-		case metric.Gauge:
-			one.Last, one.Min, one.Max, one.LastAt = 50, 1, 50, time.Now().UnixNano()
-		case metric.Trend:
-			one.Trend = one.Trend.Clone()
-			for range samples {
-				v := s.mid[i] * math.Exp(s.rng.NormFloat64()*0.5)
-				if s.rng.IntN(200) == 0 {
-					v *= 8
-				}
-				one.Trend.Add(v)
-			}
-		}
-	}
-	next.Load = metric.Load{VUs: 50, VUsMax: 50, Iterations: s.seen}
-	s.snap = next
-}
-
-func (s *source) now(seq uint64) metric.Snapshot {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := s.snap
-	out.Seq = seq
-	out.Scenarios = []metric.ScenarioCount{{Name: "shoppers", Begun: s.seen, Due: s.seen}}
-	out.Reserved = map[string]int64{"shoppers": s.seen + 10_000}
-	return out
-}
-
 // dummy is a runner that only tells numbers.
 type dummy struct {
 	f       *fleet
@@ -609,10 +526,11 @@ func (d *dummy) Run(ctx context.Context, b run.Begin) error {
 }
 
 func (d *dummy) step() {
-	s := d.f.source[d.i%len(d.f.source)].now(d.seq.Add(1))
+	s := d.f.shops[d.i%len(d.f.shops)].Snapshot(d.seq.Add(1))
 	d.mu.Lock()
 	d.last = s
 	d.mu.Unlock()
+	d.f.told.Add(1)
 	d.fresh()
 }
 

@@ -29,9 +29,10 @@ func (n *Node) makeServices() {
 			return leader.Name, leader.Term, voters
 		},
 		Caller: func(r *http.Request) string { return trust.CallerOf(r.Context()).Name },
-		Lines: func(node, run, part string, lines []beat.Line, leftOut int64) {
-			n.desk.Lines(node, run, part, lines, leftOut)
+		Lines: func(node, run, part string, lines []beat.Line, leftOut int64) bool {
+			return n.desk.Lines(node, run, part, lines, leftOut)
 		},
+		Over: func(run string) bool { return n.desk.Over(run) },
 	})
 	start := n.o.start
 	if start == nil {
@@ -49,7 +50,7 @@ func (n *Node) makeServices() {
 	n.sender = beat.NewSender(beat.SenderConfig{
 		Self: n.name(), Life: n.life, Client: n.client, Local: n.receiver,
 		Failed:  n.unheard,
-		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read,
+		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read, Over: n.worker.Over,
 		Voters: func() ([]beat.Voter, string) {
 			leader, voters, _ := n.picture.electorate()
 			return voters, leader.Name

@@ -84,6 +84,8 @@ type Ack struct {
 	Lines map[string]int64 `json:"lines,omitempty"`
 	// Held are, by run and part, the numbers of the snapshots that the voter keeps: they need not be sent again.
 	Held map[string]uint64 `json:"held,omitempty"`
+	// Over are the runs of which there were reports and that have ended, if the leader says so.
+	Over []string `json:"over,omitempty"`
 }
 
 // maxBeat bounds a beat, in bytes: a thousand parts of fifty series stay far below.

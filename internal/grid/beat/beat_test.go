@@ -71,9 +71,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func receiver(leader string, lines func(node, run, part string, lines []Line, leftOut int64)) *Receiver {
+func receiver(leader string, lines func(node, run, part string, lines []Line, leftOut int64) bool) *Receiver {
 	if lines == nil {
-		lines = func(string, string, string, []Line, int64) {}
+		lines = func(string, string, string, []Line, int64) bool { return true }
 	}
 	return NewReceiver(ReceiverConfig{
 		Self: "v", Lines: lines, Caller: func(r *http.Request) string { return r.Header.Get("Caller") },
@@ -120,11 +120,16 @@ func TestOldNewsIsNoNews(t *testing.T) {
 func TestEveryLineIsToldOnceAndInOrder(t *testing.T) {
 	var told []string
 	left := int64(0)
-	r := receiver("v", func(_, _, _ string, lines []Line, leftOut int64) {
+	nobody := false // listens
+	r := receiver("v", func(_, _, _ string, lines []Line, leftOut int64) bool {
+		if nobody {
+			return false
+		}
 		for _, l := range lines {
 			told = append(told, l.Text)
 		}
 		left += leftOut
+		return true
 	})
 	say := func(seq uint64, first, leftOut int64, words string) int64 {
 		var lines []Line
@@ -136,6 +141,11 @@ func TestEveryLineIsToldOnceAndInOrder(t *testing.T) {
 	}
 	say(1, 0, 0, "a b")
 	say(2, 0, 0, "a b c") // the acknowledgement was lost
+	nobody = true
+	if next := say(3, 3, 5, "d"); next != 0 {
+		t.Errorf("lines that nobody took are acknowledged up to %d", next)
+	}
+	nobody = false
 	say(3, 3, 5, "d")
 	say(4, 1, 5, "b c")
 	if next := say(5, 4, 7, ""); next != 4 || strings.Join(told, "") != "abcd" || left != 7 {
@@ -182,7 +192,7 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 		var voters []Voter
 		for _, name := range []string{"a", "b", "c"} {
 			n.hosts[name] = NewReceiver(ReceiverConfig{
-				Self: name, Caller: func(*http.Request) string { return "" }, Lines: func(string, string, string, []Line, int64) {},
+				Self: name, Caller: func(*http.Request) string { return "" }, Lines: func(string, string, string, []Line, int64) bool { return true },
 				Grid: func() (string, uint64, []string) { return "a", 1, []string{"a", "b", "c"} },
 			})
 			voters = append(voters, Voter{name, "http://" + name})
@@ -203,7 +213,7 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 				defer mu.Unlock()
 				others[strings.Join(by.Others, "")] = true
 			},
-			Read: func(map[string]int64) {}, Silences: func() map[string]time.Duration { return nil },
+			Read: func(map[string]int64) {}, Over: func([]string) {}, Silences: func() map[string]time.Duration { return nil },
 		})
 		go func() { _ = s.Run(t.Context()) }()
 		cut := func(hosts ...string) {

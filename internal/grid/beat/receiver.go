@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,8 +37,11 @@ type ReceiverConfig struct {
 	Grid func() (leader string, term uint64, voters []string)
 	// Caller is the name of the node that a request comes from, proved; "" where nothing is proved.
 	Caller func(*http.Request) string
-	// Lines takes a part's console and log lines, in order and each once, while this node leads. It must not wait.
-	Lines func(node, run, part string, lines []Line, leftOut int64)
+	// Lines takes a part's console and log lines, in order and each once, while this node leads. It must not wait. What it does not
+	// take, which false says, is told again.
+	Lines func(node, run, part string, lines []Line, leftOut int64) bool
+	// Over reports whether a run is known to have ended; nil: nobody knows.
+	Over func(run string) bool
 }
 
 type peer struct {
@@ -104,6 +108,9 @@ func (r *Receiver) Hear(b *Beat, now time.Time) Ack {
 	for i := range b.Reports {
 		r.report(b, &b.Reports[i], now, leader == r.cfg.Self, &ack)
 	}
+	if leader == r.cfg.Self && r.cfg.Over != nil {
+		ack.Over = r.over(b.Reports)
+	}
 	if len(b.Reports) > 0 {
 		close(r.changed)
 		r.changed = make(chan struct{})
@@ -143,15 +150,27 @@ func (r *Receiver) report(b *Beat, in *Report, now time.Time, leading bool, ack 
 	if skip := h.lines - in.First; skip > 0 {
 		fresh = fresh[min(skip, int64(len(fresh))):]
 	}
-	h.lines = max(h.lines, in.First+int64(len(in.Lines)))
 	if len(fresh) > 0 || in.LeftOut > h.leftOut {
-		r.cfg.Lines(b.Node, in.Run, in.Part, fresh, max(0, in.LeftOut-h.leftOut))
+		if !r.cfg.Lines(b.Node, in.Run, in.Part, fresh, max(0, in.LeftOut-h.leftOut)) {
+			return
+		}
 		h.leftOut = max(h.leftOut, in.LeftOut)
 	}
+	h.lines = max(h.lines, in.First+int64(len(in.Lines)))
 	if ack.Lines == nil {
 		ack.Lines = map[string]int64{}
 	}
 	ack.Lines[Key(in.Run, in.Part)] = h.lines
+}
+
+// over are the runs among the reports that have ended.
+func (r *Receiver) over(reports []Report) (out []string) {
+	for _, in := range reports {
+		if r.cfg.Over(in.Run) && !slices.Contains(out, in.Run) {
+			out = append(out, in.Run)
+		}
+	}
+	return out
 }
 
 // Changed is closed when a report has arrived since the call.

@@ -26,9 +26,10 @@ type SenderConfig struct {
 	Voters func() (voters []Voter, leader string)
 	// Reports are the parts' reports; with false, without snapshots and lines.
 	Reports func(whole bool) []Report
-	// Heard tells that a voter has these reports. Read tells that the leader has the lines up to a number.
+	// Heard tells that a voter has these reports. Read tells that the leader has the lines up to a number, Over that runs have ended.
 	Heard func(reports []Report, by Witness)
 	Read  func(lines map[string]int64)
+	Over  func(runs []string)
 	// Silences are what this node has not heard, if it votes; else nil.
 	Silences func() map[string]time.Duration
 	// Local takes the beats to this node itself; nil where there is no Receiver.
@@ -216,6 +217,7 @@ func (s *Sender) send(ctx context.Context, v Voter, held map[string]uint64) map[
 	s.cfg.Heard(b.Reports, by) // of one that is dead too, if nobody else is there: then that is all that can be had
 	if by.Leader {
 		s.cfg.Read(ack.Lines)
+		s.cfg.Over(ack.Over)
 	}
 	return ack.Held
 }

@@ -21,14 +21,34 @@ const ViewPath = "/throng/v1/view"
 // Grid calls a grid. It is safe for concurrent use.
 type Grid struct {
 	call courier.Client
+	*addresses
+	// patience is how long a grid without a leader is asked again; whether one in which nobody listens is, too, says persistent.
+	patience   time.Duration
+	persistent bool
+	perNode    time.Duration // how long one node may take to answer before another is asked
+}
 
-	mu    sync.Mutex // guards addresses: the one that answered last comes first
+// Slow returns a Grid in which one node may take long to answer, because it has a lot to do first.
+func (g *Grid) Slow() *Grid {
+	slow := *g
+	slow.perNode = 5 * time.Minute
+	return &slow
+}
+
+// addresses are where the nodes are.
+type addresses struct {
+	mu    sync.Mutex // guards bases: the one that answered last comes first
 	bases []string
 }
 
 // New returns a Grid that is reached at these addresses.
-func New(c courier.Client, addresses []string) *Grid {
-	return &Grid{call: c, bases: slices.Clone(addresses)}
+func New(c courier.Client, bases []string) *Grid {
+	return &Grid{call: c, addresses: &addresses{bases: slices.Clone(bases)}, patience: patience, perNode: perNode}
+}
+
+// Patient returns a Grid that asks for longer, also where nobody listens: for who has something in the grid that goes on without him.
+func (g *Grid) Patient() *Grid {
+	return &Grid{call: g.call, addresses: g.addresses, patience: long, persistent: true, perNode: perNode}
 }
 
 // Learn asks for the addresses of all nodes, so that the death of the one that was named does no harm.
@@ -47,26 +67,27 @@ func (g *Grid) Learn(ctx context.Context) (cluster.View, error) {
 	return v, nil
 }
 
-func (g *Grid) addresses() []string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return slices.Clone(g.bases)
+func (a *addresses) all() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.bases)
 }
 
 // prefer puts an address first.
-func (g *Grid) prefer(base string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if i := slices.Index(g.bases, base); i > 0 {
-		g.bases = slices.Insert(slices.Delete(g.bases, i, i+1), 0, base)
+func (a *addresses) prefer(base string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if i := slices.Index(a.bases, base); i > 0 {
+		a.bases = slices.Insert(slices.Delete(a.bases, i, i+1), 0, base)
 	}
 }
 
 const (
 	// patience is how long a grid without a leader is asked again: an election takes less.
 	patience = 15 * time.Second
-	again    = 250 * time.Millisecond
-	// perNode is how long one node may take to answer before another is asked.
+	// long is patience for who has time: that of most hosts to start again.
+	long    = 2 * time.Minute
+	again   = 250 * time.Millisecond
 	perNode = 10 * time.Second
 )
 
@@ -74,7 +95,7 @@ const (
 // safe to ask twice.
 func (g *Grid) JSON(ctx context.Context, method, path string, in, out any) error {
 	return g.each(ctx, func(ctx context.Context, base string) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, perNode, fmt.Errorf("%s: %w within %v", base, courier.ErrUnreachable, perNode))
+		ctx, cancel := context.WithTimeoutCause(ctx, g.perNode, fmt.Errorf("%s: %w within %v", base, courier.ErrUnreachable, g.perNode))
 		defer cancel()
 		return g.call.JSON(ctx, method, base, path, in, out)
 	})
@@ -108,11 +129,11 @@ func (g *Grid) Get(ctx context.Context, path string, f func(io.Reader) error) er
 
 // each calls f for one address after the other until one call ends with an answer.
 func (g *Grid) each(ctx context.Context, f func(ctx context.Context, base string) error) error {
-	end := time.Now().Add(patience)
+	end := time.Now().Add(g.patience)
 	for {
 		var last error
-		refused := true
-		for _, base := range g.addresses() {
+		refused := !g.persistent
+		for _, base := range g.all() {
 			err := f(ctx, base)
 			if err == nil || !elsewhere(err) {
 				g.prefer(base)
@@ -137,5 +158,10 @@ func (g *Grid) each(ctx context.Context, f func(ctx context.Context, base string
 
 // elsewhere reports whether another node, or the same one later, may answer better.
 func elsewhere(err error) bool {
-	return errors.Is(err, courier.ErrRefused) || errors.Is(err, courier.ErrUnreachable) || errors.Is(err, courier.ErrNotLeader) || errors.Is(err, cluster.ErrDeposed)
+	for _, e := range []error{courier.ErrRefused, courier.ErrUnreachable, courier.ErrNotLeader, courier.ErrUnavailable, cluster.ErrDeposed} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }

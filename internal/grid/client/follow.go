@@ -4,38 +4,46 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"time"
 
+	"throng/internal/fault"
+	"throng/internal/grid/beat"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
 )
 
 // Follow tells of a run's events until it has ended, whoever leads meanwhile. Events may be missed while nobody leads; none is
-// told twice. With outputs, the lines of the run's outputs are among them.
+// told twice. With outputs, the lines of the run's outputs are among them. A grid that does not answer is waited for.
 func (g *Grid) Follow(ctx context.Context, id string, outputs bool, tell func(desk.Event)) error {
-	f := follower{g: g, id: id, tell: tell, outputs: outputs}
+	now := *g
+	now.patience, now.persistent, now.perNode = 0, false, silence
+	f := follower{g: &now, id: id, tell: tell, outputs: outputs, heard: time.Now()}
+	told := false
 	for {
 		over, err := f.once(ctx)
-		switch {
+		var rec cluster.Run
+		if !over { // between two leaders the record tells whether the run has ended
+			err = now.JSON(ctx, http.MethodGet, desk.RunsPath+"/"+id, nil, &rec)
+			over = err == nil && rec.State.Over()
+		}
+		switch away := time.Since(f.heard); {
 		case over:
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil && !elsewhere(err):
+		case err == nil:
+			f.heard, told = time.Now(), false
+		case !elsewhere(err):
 			return err
-		}
-		// Between two leaders the record tells whether the run has ended.
-		var rec cluster.Run
-		if err := g.JSON(ctx, http.MethodGet, desk.RunsPath+"/"+id, nil, &rec); err != nil {
-			return err
-		}
-		if rec.State.Over() {
-			return nil
+		case away > long:
+			return fault.WithHint(fault.Other, fmt.Errorf("the grid has not answered for %v: %w", long, err), "the run may go on: throng attach "+id+" follows it")
+		case away > quiet && !told:
+			told = true
+			tell(desk.Event{Line: &beat.Line{At: time.Now().UTC(), Level: levelWarn, Text: "the grid does not answer, it is waited for: " + err.Error()}})
 		}
 		select {
 		case <-time.After(again):
@@ -45,12 +53,20 @@ func (g *Grid) Follow(ctx context.Context, id string, outputs bool, tell func(de
 	}
 }
 
+const (
+	// quiet is for how long a grid may be away before the user is told: an election takes less.
+	quiet     = 5 * time.Second
+	levelWarn = 4 // slog's
+)
+
 type follower struct {
 	g    *Grid
 	id   string
 	tell func(desk.Event)
 	feed string
 	next int64
+	// heard is when the grid was last heard.
+	heard time.Time
 
 	outputs bool // lines of outputs are wanted too, from number chunk on
 	chunk   int64
@@ -69,20 +85,26 @@ func (f *follower) once(ctx context.Context) (over bool, err error) {
 		q.Set("chunk", fmt.Sprint(f.chunk))
 	}
 	var res *http.Response
-	err = f.g.each(ctx, func(_ context.Context, base string) error {
+	var watchdog *time.Timer
+	err = f.g.each(ctx, func(ctx context.Context, base string) error {
+		ctx, cancel := context.WithCancelCause(ctx) // ends with the stream
+		watchdog = time.AfterFunc(silence, func() { cancel(fmt.Errorf("%s: %w", base, courier.ErrUnreachable)) })
 		res, err = f.g.call.Do(ctx, http.MethodGet, base, desk.RunsPath+"/"+f.id+"/follow?"+q.Encode(), "", nil)
+		if err != nil {
+			watchdog.Stop()
+		}
 		return err
 	})
 	if err != nil {
 		return false, err
 	}
 	defer res.Body.Close()
-	watchdog := time.AfterFunc(silence, func() { cancel(courier.ErrUnreachable) })
 	defer watchdog.Stop()
 	in := bufio.NewScanner(res.Body)
 	in.Buffer(nil, 64<<20)
 	for in.Scan() {
 		watchdog.Reset(silence)
+		f.heard = time.Now()
 		var e desk.Event
 		if err := json.Unmarshal(in.Bytes(), &e); err != nil {
 			return false, fmt.Errorf("read the events of run %s: %w", f.id, err)
@@ -92,7 +114,7 @@ func (f *follower) once(ctx context.Context) (over bool, err error) {
 		}
 		f.take(e)
 	}
-	if err := in.Err(); err != nil && !errors.Is(err, context.Canceled) {
+	if err := in.Err(); err != nil {
 		return false, fmt.Errorf("%w: %w", courier.ErrUnreachable, err)
 	}
 	return false, nil

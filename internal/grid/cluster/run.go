@@ -43,6 +43,8 @@ func ParseNodeLoss(s string) (NodeLoss, error) {
 
 // Asked is what a submitter asks for.
 type Asked struct {
+	// ID is the run's, made by the submitter: an order that is given again, because nobody knows whether it arrived, makes no second run.
+	ID       string            `json:"id,omitempty"`
 	Name     string            `json:"name"`   // the script's
 	Bundle   string            `json:"bundle"` // digest
 	NodeLoss NodeLoss          `json:"on_node_loss"`
@@ -94,6 +96,9 @@ type Disturbance struct {
 
 // Run is the record of one run.
 type Run struct {
+	// Revision is that of the record as it was read; it is not part of it.
+	Revision int64 `json:"-"`
+
 	ID        string    `json:"id"`
 	Asked     Asked     `json:"asked"`
 	By        string    `json:"by,omitempty"` // who asked

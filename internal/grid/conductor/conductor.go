@@ -51,6 +51,8 @@ type Config struct {
 	Lead time.Duration
 	// Snapshots returns the newest snapshot of every part there ever was, by its id, encoded; nil: the runners are asked.
 	Snapshots func() map[string][]byte
+	// Marked reports whether the script has called exec.test.fail() in a part that there ever was; nil: the runners are asked.
+	Marked func() bool
 	// Every is how often snapshots are taken; 0 means one second. Thresholds are judged at every JudgeEvery-th; 0 means every
 	// second one, which is k6's two seconds.
 	Every      time.Duration
@@ -310,7 +312,7 @@ func (c *Conductor) verdict(err error, v threshold.Verdicts) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(c.crew.all(), func(p Part) bool { return p.MarkedAsFailed() }) {
+	if c.cfg.Marked != nil && c.cfg.Marked() || slices.ContainsFunc(c.crew.all(), func(p Part) bool { return p.MarkedAsFailed() }) {
 		return fault.New(fault.MarkedAsFailed, errors.New("test run was marked as failed"))
 	}
 	if crossed := v.Crossed(); len(crossed) > 0 {

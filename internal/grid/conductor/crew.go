@@ -70,6 +70,17 @@ func (c *crew) drop(p Part) bool {
 	return len(c.parts) < n
 }
 
+// spare takes a part out if others are left, and reports whether some are.
+func (c *crew) spare(lost Part) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.parts) == 1 && c.parts[0].ID == lost.ID && c.replace != nil {
+		return false
+	}
+	c.parts = slices.DeleteFunc(c.parts, func(o Part) bool { return o.ID == lost.ID })
+	return true
+}
+
 // init prepares all parts at once, and those that replace one that is lost meanwhile.
 func (c *crew) init(ctx context.Context) (ready run.Ready, err error) {
 	var mu sync.Mutex // guards ready
@@ -129,7 +140,8 @@ func (c *crew) each(ctx context.Context, f func(ctx context.Context, p Part, fre
 	return g.Wait()
 }
 
-// once calls f with one part, and with another one if that is lost. Its share is given to others only if it is still to be run.
+// once calls f with one part, and with another one if that is lost. Its share is given to others only if it is still to be run, or
+// if nobody else is left.
 func (c *crew) once(ctx context.Context, replace bool, f func(Part) error) error {
 	for {
 		lead, err := c.lead()
@@ -140,8 +152,7 @@ func (c *crew) once(ctx context.Context, replace bool, f func(Part) error) error
 		if !errors.Is(err, run.ErrLost) || ctx.Err() != nil {
 			return err
 		}
-		if !replace {
-			c.drop(lead)
+		if !replace && c.spare(lead) {
 			continue
 		}
 		more, err := c.lose(ctx, lead, err)

@@ -98,6 +98,16 @@ func TestALostShareIsTakenOver(t *testing.T) {
 	}
 }
 
+func TestWhoIsLostLastIsReplacedToTearDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		replace, gave := replacing(1)
+		out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: &mortal{at: "teardown"}}}, Replace: replace})
+		if want := []string{"init", "teardown 1"}; out.Err != nil || len(*gave) != 1 || !slices.Equal((*gave)[0].called, want) {
+			t.Errorf("%v; %+v", out.Err, *gave)
+		}
+	})
+}
+
 func TestALossEndsTheRunWhereNobodyTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := conduct(t.Context(), Config{Parts: []Part{{ID: "0", Runner: &mortal{after: time.Second}}, {ID: "1", Runner: &runner{}}}})

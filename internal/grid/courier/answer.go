@@ -51,6 +51,8 @@ func WriteError(w http.ResponseWriter, err error) {
 		status = http.StatusNotFound
 	case errors.Is(err, cluster.ErrConflict), errors.Is(err, cluster.ErrDeposed), errors.Is(err, ErrNotLeader):
 		status = http.StatusConflict
+	case errors.Is(err, ErrUnavailable):
+		status = http.StatusServiceUnavailable
 	}
 	b, merr := json.Marshal(answer(err))
 	if merr != nil {

@@ -17,8 +17,9 @@ import (
 	"throng/internal/run"
 )
 
-// MaxJSON is the largest JSON document that a call takes or answers, in bytes.
-const MaxJSON = 8 << 20
+// MaxJSON is the largest JSON document that a call takes or answers, in bytes: what setup() returned, or the files of handleSummary(), as
+// large as a runner may make them, in base64.
+const MaxJSON = 96 << 20
 
 // Client calls nodes.
 type Client struct {
@@ -36,6 +37,8 @@ var (
 	ErrUnreachable = errors.New("no answer")
 	// ErrNotLeader is what a node answers to what only the leader can do.
 	ErrNotLeader = errors.New("this node does not lead")
+	// ErrUnavailable is what a node answers that cannot reach the store: too few of those who vote are there.
+	ErrUnavailable = errors.New("the grid's store does not answer")
 )
 
 // answerError is how an error travels.
@@ -49,7 +52,7 @@ type answerError struct {
 // sentinels are the errors that stay themselves on their way.
 func sentinels() map[string]error {
 	return map[string]error{
-		"not_found": cluster.ErrNotFound, "conflict": cluster.ErrConflict, "deposed": cluster.ErrDeposed, "not_leader": ErrNotLeader, "lost": run.ErrLost,
+		"not_found": cluster.ErrNotFound, "conflict": cluster.ErrConflict, "deposed": cluster.ErrDeposed, "not_leader": ErrNotLeader, "unavailable": ErrUnavailable, "lost": run.ErrLost,
 		"canceled": context.Canceled, "deadline": context.DeadlineExceeded,
 	}
 }

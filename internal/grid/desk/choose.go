@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,10 +15,12 @@ import (
 	"throng/internal/segment"
 )
 
-// newID returns a run's id: ids of later seconds sort later.
-func newID(now time.Time) string {
+// NewID returns a run's id: ids of later seconds sort later.
+func NewID(now time.Time) string {
 	return now.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:5])
 }
+
+var idForm = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[a-z2-7]{5}$`)
 
 // choose returns the nodes that may take a run's load: alive, not drained, with the labels asked for, without those left out; the
 // strongest first when fewer are asked for than there are.

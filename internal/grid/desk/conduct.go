@@ -31,21 +31,29 @@ type chair struct {
 	asked cluster.Asked
 	// former are the parts that a former leader has given out.
 	former []string
+	// revision is that of the record until it is first written: somebody may take the run out of the queue meanwhile.
+	revision int64
 
 	mu      sync.Mutex // guards what follows
 	rec     *cluster.Run
 	remotes map[string]*order.Remote // by part
 	summary *summary                 // what came of handleSummary
 	ready   run.Ready
-	writing sync.Mutex // held while the record is stored, so that no older one is stored after a newer one
+	writing sync.Mutex // held while the record is stored, so that no older one is stored after a newer one; guards revision
 }
 
 // conduct leads a run to its end, or until another node leads.
 func (d *Desk) conduct(ctx context.Context, rec *cluster.Run) {
-	c := &chair{Desk: d, id: rec.ID, asked: rec.Asked, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
+	c := &chair{Desk: d, id: rec.ID, asked: rec.Asked, rec: rec, revision: whichever, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
+	if rec.State == cluster.Queued {
+		c.revision = rec.Revision
+	}
 	out, err := c.lead(ctx)
 	if errors.Is(context.Cause(ctx), cluster.ErrDeposed) || errors.Is(err, cluster.ErrDeposed) || ctx.Err() != nil {
 		d.close(c.feed, nil)
+		return
+	}
+	if errors.Is(err, errWithdrawn) {
 		return
 	}
 	if err != nil {
@@ -83,7 +91,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 		return conductor.Outcome{}, errors.New("every node that had a part of the run is gone")
 	}
 	cond := conductor.New(conductor.Config{
-		Parts: parts, Replace: c.replace, Past: past, Note: c.note, Lead: lead, Deposed: ctx, JudgeEvery: 1, Snapshots: c.snapshots,
+		Parts: parts, Replace: c.replace, Past: past, Note: c.note, Lead: lead, Deposed: ctx, JudgeEvery: 1, Snapshots: c.snapshots, Marked: c.marked,
 		Ready: func(r run.Ready) error {
 			c.mu.Lock()
 			c.ready = r
@@ -204,9 +212,15 @@ func (c *chair) change(ctx context.Context, f func(*cluster.Run) error) error {
 func (c *chair) store(ctx context.Context, r *cluster.Run) error {
 	for {
 		wctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := c.write(wctx, r, 1)
+		err := c.write(wctx, r, c.revision)
+		if errors.Is(err, cluster.ErrDeposed) && c.revision != whichever {
+			err = c.contested(wctx)
+		}
 		cancel()
-		if err == nil || errors.Is(err, cluster.ErrDeposed) {
+		if err == nil {
+			c.revision = whichever
+		}
+		if err == nil || errors.Is(err, cluster.ErrDeposed) || errors.Is(err, errWithdrawn) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -219,6 +233,22 @@ func (c *chair) store(ctx context.Context, r *cluster.Run) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// errWithdrawn reports that a run was taken out of the queue just before it began.
+var errWithdrawn = errors.New("the run was stopped before it began")
+
+// contested finds out why the record could not be written for the first time.
+func (c *chair) contested(ctx context.Context) error {
+	switch have, err := c.Get(ctx, c.id); {
+	case err != nil:
+		return err
+	case have.State.Over():
+		return errWithdrawn
+	case have.State == cluster.Running: // it had been written, and nobody had said so
+		return nil
+	}
+	return cluster.ErrDeposed
 }
 
 // note is the conductor's Note. What setup returned is kept apart when it is large.
@@ -304,6 +334,16 @@ func (c *chair) holders() []string {
 		}
 	}
 	return out
+}
+
+// marked reports whether exec.test.fail() was called in a part that was ever heard of.
+func (c *chair) marked() bool {
+	for _, h := range c.cfg.Receiver.Parts(c.id) {
+		if h.Marked {
+			return true
+		}
+	}
+	return false
 }
 
 // snapshots returns the newest snapshot of every part that was ever heard of, encoded.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -41,7 +43,8 @@ type Desk struct {
 
 	mu    sync.Mutex // guards what follows
 	feeds map[string]*feed
-	fence int64 // what writes are conditioned on while this node leads, else 0
+	ended map[string]bool // runs that have ended, as far as is known here
+	fence int64           // what writes are conditioned on while this node leads, else 0
 	term  uint64
 
 	wake chan struct{} // holds a token while the leader should look for work
@@ -49,7 +52,7 @@ type Desk struct {
 
 // New returns a desk that leads nothing.
 func New(cfg Config) *Desk {
-	return &Desk{cfg: cfg, born: time.Now(), feeds: map[string]*feed{}, wake: make(chan struct{}, 1)}
+	return &Desk{cfg: cfg, born: time.Now(), feeds: map[string]*feed{}, ended: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
 // history is how many runs that have ended are kept.
@@ -57,6 +60,12 @@ const history = 500
 
 // Submit takes a run in, on the leader: once it returns, the run is in the store and its bundle on every voter.
 func (d *Desk) Submit(ctx context.Context, asked cluster.Asked, by string) (*cluster.Run, error) {
+	if asked.ID == "" {
+		asked.ID = NewID(time.Now())
+	}
+	if !idForm.MatchString(asked.ID) {
+		return nil, &courier.Status{Code: http.StatusBadRequest, Err: fmt.Errorf("%.80q is no id of a run", asked.ID)}
+	}
 	if err := d.obtain(ctx, asked.Bundle); err != nil {
 		return nil, fmt.Errorf("find the test's bundle: %w", err)
 	}
@@ -66,9 +75,12 @@ func (d *Desk) Submit(ctx context.Context, asked cluster.Asked, by string) (*clu
 	if err := d.spread(ctx, asked.Bundle); err != nil {
 		return nil, fmt.Errorf("bring the test to every voter: %w", err)
 	}
-	now := time.Now()
-	r := &cluster.Run{ID: newID(now), Asked: asked, By: by, State: cluster.Queued, Submitted: now.UTC()}
+	r := &cluster.Run{ID: asked.ID, Asked: asked, By: by, State: cluster.Queued, Submitted: time.Now().UTC()}
+	r.Asked.ID = ""
 	if err := d.write(ctx, r, 0); err != nil {
+		if have, gerr := d.Get(ctx, r.ID); errors.Is(err, cluster.ErrDeposed) && gerr == nil && have.Asked.Bundle == asked.Bundle {
+			return have, nil // it had arrived
+		}
 		return nil, err
 	}
 	select {
@@ -94,6 +106,9 @@ func (d *Desk) spread(ctx context.Context, digest string) error {
 	return errors.Join(errs...)
 }
 
+// whichever is write's revision for a record that replaces any other.
+const whichever = -1
+
 // write stores a record, fenced by the term; revision is that of the record that it replaces, 0 for a new one.
 func (d *Desk) write(ctx context.Context, r *cluster.Run, revision int64) error {
 	b, err := r.Encode()
@@ -106,25 +121,35 @@ func (d *Desk) write(ctx context.Context, r *cluster.Run, revision int64) error 
 		return err
 	}
 	conditions := []cluster.Condition{fence}
-	if revision == 0 {
-		conditions = append(conditions, cluster.Condition{Key: key})
+	if revision != whichever {
+		conditions = append(conditions, cluster.Condition{Key: key, Revision: revision})
 	}
 	_, err = d.cfg.Store.Commit(ctx, cluster.Txn{If: conditions, Put: map[string][]byte{key: b}})
 	if errors.Is(err, cluster.ErrConflict) {
 		return fmt.Errorf("write the record of run %s: %w", r.ID, cluster.ErrDeposed)
 	}
-	return err
+	return unavailable(err)
+}
+
+// unavailable words what the store returned when it could not be reached.
+func unavailable(err error) error {
+	for _, e := range []error{nil, cluster.ErrNotFound, cluster.ErrConflict, cluster.ErrDeposed} {
+		if errors.Is(err, e) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", courier.ErrUnavailable, err)
 }
 
 // List returns the records of all runs, the oldest first.
 func (d *Desk) List(ctx context.Context) ([]*cluster.Run, error) {
 	kvs, _, err := d.cfg.Store.List(ctx, cluster.Runs)
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
 	out := make([]*cluster.Run, 0, len(kvs))
 	for _, kv := range kvs {
-		r, err := cluster.DecodeRun(kv.Value)
+		r, err := decode(kv)
 		if err != nil {
 			return nil, err
 		}
@@ -138,20 +163,33 @@ func (d *Desk) List(ctx context.Context) ([]*cluster.Run, error) {
 func (d *Desk) Get(ctx context.Context, id string) (*cluster.Run, error) {
 	kvs, _, err := d.cfg.Store.List(ctx, cluster.Runs+id)
 	if err != nil {
-		return nil, err
+		return nil, unavailable(err)
 	}
 	for _, kv := range kvs {
 		if kv.Key == cluster.Runs+id {
-			return cluster.DecodeRun(kv.Value)
+			return decode(kv)
 		}
 	}
-	if len(kvs) != 1 {
-		return nil, fault.WithHint(fault.Other, fmt.Errorf("there is no run %q: %w", id, cluster.ErrNotFound), "throng runs lists them")
+	switch len(kvs) {
+	case 1:
+		return decode(kvs[0])
+	case 0:
+		err = fmt.Errorf("there is no run %q", id)
+	default:
+		err = fmt.Errorf("%d runs begin with %q", len(kvs), id)
 	}
-	return cluster.DecodeRun(kvs[0].Value)
+	return nil, &courier.Status{Code: http.StatusNotFound, Err: fault.WithHint(fault.Other, err, "throng runs lists them")}
 }
 
-// Stop asks for the end of a run, on the leader.
+func decode(kv cluster.KV) (*cluster.Run, error) {
+	r, err := cluster.DecodeRun(kv.Value)
+	if err == nil {
+		r.Revision = kv.Revision
+	}
+	return r, err
+}
+
+// Stop asks for the end of a run, on the leader. A run that waits ends at once.
 func (d *Desk) Stop(ctx context.Context, id string, why error) error {
 	r, err := d.Get(ctx, id)
 	switch {
@@ -159,14 +197,42 @@ func (d *Desk) Stop(ctx context.Context, id string, why error) error {
 		return err
 	case r.State.Over():
 		return fmt.Errorf("run %s has ended already", r.ID)
-	}
-	if f := d.find(r.ID); f != nil && f.stop(why) {
-		return nil
+	case r.State == cluster.Running:
+		if f := d.find(r.ID); f != nil && f.stop(why) {
+			return nil
+		}
+		return courier.ErrNotLeader // not yet, or it has just ended: that is for the next try
 	}
 	r.State, r.Ended, r.Error = cluster.Aborted, time.Now().UTC(), why.Error()
 	code := fault.KindOf(why).ExitCode()
 	r.ExitCode = &code
-	return d.write(ctx, r, 1)
+	if err := d.write(ctx, r, r.Revision); err != nil {
+		return err // perhaps it has begun meanwhile
+	}
+	if f := d.find(r.ID); f != nil {
+		d.close(f, r)
+	}
+	return nil
+}
+
+// Over reports whether a run is known to have ended.
+func (d *Desk) Over(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ended[id]
+}
+
+// know remembers which runs have ended.
+func (d *Desk) know(all []*cluster.Run) {
+	ended := map[string]bool{}
+	for _, r := range all {
+		if r.State.Over() {
+			ended[r.ID] = true
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = ended
 }
 
 // leading returns the condition under which this node's writes are a leader's.
@@ -187,8 +253,12 @@ func (d *Desk) Lead(ctx context.Context, term uint64, fence int64) error {
 	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
-		defer d.mu.Unlock()
 		d.fence = 0
+		feeds := slices.Collect(maps.Values(d.feeds))
+		d.mu.Unlock()
+		for _, f := range feeds {
+			d.close(f, nil) // who follows must look for the next leader
+		}
 	}()
 	for ctx.Err() == nil {
 		next, err := d.next(ctx)

@@ -39,21 +39,24 @@ type Tick struct {
 	Nodes    int            `json:"nodes"` // at work
 }
 
-// maxFeed is how many lines a feed remembers.
-const maxFeed = 10_000
+// How many lines a feed remembers, and how many bytes of text.
+const (
+	maxFeed     = 10_000
+	maxFeedText = 4 << 20
+)
 
 // feed tells those who follow a run what happens. It never waits for them: who is too slow is told what was left out.
 type feed struct {
 	id string
 
 	mu      sync.Mutex // guards what follows
-	events  []Event    // lines and stages, numbered
+	events  []Event    // lines and stages, numbered without a gap
 	next    int64
+	text    int // bytes of events
 	tick    *Tick
 	over    bool
 	changed chan struct{} // closed, and made anew, at every change
 	stopper func(error)
-	stopped error
 	leftOut int64
 	bulk    bulk
 }
@@ -111,7 +114,7 @@ func (d *Desk) open(id string) *feed {
 	defer d.mu.Unlock()
 	f := d.feeds[id]
 	if f == nil {
-		f = &feed{id: newID(time.Now()), changed: make(chan struct{})}
+		f = &feed{id: NewID(time.Now()), changed: make(chan struct{})}
 		d.feeds[id] = f
 	}
 	return f
@@ -151,16 +154,31 @@ func (f *feed) append(e Event) {
 	e.N = f.next
 	f.next++
 	f.events = append(f.events, e)
-	if len(f.events) > maxFeed {
-		f.events = f.events[len(f.events)-maxFeed:]
+	f.text += e.size()
+	for len(f.events) > maxFeed || f.text > maxFeedText {
+		f.text -= f.events[0].size()
+		f.events = f.events[1:]
 	}
 }
 
-// say tells of an event.
-func (f *feed) say(e Event) {
+// size is how many bytes of text an event has.
+func (e *Event) size() (n int) {
+	if e.Line == nil {
+		return 0
+	}
+	for _, a := range e.Line.Attrs {
+		n += len(a[0]) + len(a[1])
+	}
+	return n + len(e.Line.Text)
+}
+
+// say tells of events.
+func (f *feed) say(events ...Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.append(e)
+	for _, e := range events {
+		f.append(e)
+	}
 	f.notify()
 }
 
@@ -168,7 +186,11 @@ const levelWarn = 4 // slog's
 
 // warn tells what a user should know.
 func (f *feed) warn(text string) {
-	f.say(Event{Line: &beat.Line{At: time.Now().UTC(), Level: levelWarn, Text: text}})
+	f.say(warning("", text))
+}
+
+func warning(node, text string) Event {
+	return Event{Node: node, Line: &beat.Line{At: time.Now().UTC(), Level: levelWarn, Text: text}}
 }
 
 // beat tells how the run is.
@@ -182,27 +204,19 @@ func (f *feed) now(t Tick) {
 // onStop says who is to be told when somebody asks for the run's end; nil: nobody any more.
 func (f *feed) onStop(stop func(error)) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.stopper = stop
-	why := f.stopped
-	f.mu.Unlock()
-	if stop != nil && why != nil {
-		stop(why)
-	}
 }
 
-// stop asks for the run's end and reports whether it could.
+// stop asks for the run's end and reports whether there was somebody to ask.
 func (f *feed) stop(why error) bool {
 	f.mu.Lock()
-	f.stopped = why
-	stop, over := f.stopper, f.over
+	stop := f.stopper
 	f.mu.Unlock()
-	if over {
-		return false
-	}
 	if stop != nil {
 		stop(why)
 	}
-	return true
+	return stop != nil
 }
 
 // history are the lines that were told.
@@ -218,32 +232,37 @@ func (f *feed) history() []Event {
 	return out
 }
 
-// after returns the events from number n on, the newest tick if it is not the one seen last, whether the feed is over, and
+// after returns the events from number n on, and in the place of those that are not there any more how many they were; the newest tick if it is not the one seen last, whether the feed is over, and
 // a channel that is closed at the next change.
 func (f *feed) after(n int64, seen *Tick) (events []Event, tick *Tick, over bool, changed <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, e := range f.events {
-		if e.N >= n {
-			events = append(events, e)
-		}
+	first := f.next - int64(len(f.events))
+	if n < first {
+		gone := warning("", leftOutText(first-n))
+		gone.N = first - 1
+		events = append(events, gone)
 	}
+	events = append(events, f.events[min(max(0, n-first), int64(len(f.events))):]...)
 	if f.tick != seen {
 		tick = f.tick
 	}
 	return events, tick, f.over, f.changed
 }
 
-// Lines is the Receiver's taker of lines.
-func (d *Desk) Lines(node, runID, _ string, lines []beat.Line, leftOut int64) {
+// Lines is the Receiver's taker of lines. It reports whether there is somebody to take them.
+func (d *Desk) Lines(node, runID, _ string, lines []beat.Line, leftOut int64) bool {
 	f := d.find(runID)
 	if f == nil {
-		return
+		return false
 	}
+	events := make([]Event, 0, len(lines)+1)
 	for _, l := range lines {
-		f.say(Event{Node: node, Line: &l})
+		events = append(events, Event{Node: node, Line: &l})
 	}
 	if leftOut > 0 {
-		f.say(Event{Node: node, Line: &beat.Line{At: time.Now().UTC(), Level: levelWarn, Text: leftOutText(leftOut)}})
+		events = append(events, warning(node, leftOutText(leftOut)))
 	}
+	f.say(events...)
+	return true
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"throng/internal/grid/beat"
+	"throng/internal/grid/client"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/cluster/memstore"
 	"throng/internal/grid/conductor"
@@ -47,6 +48,8 @@ type lab struct {
 	who    map[string]int
 	calls  []string // setup and teardown, by host
 	begun  time.Time
+
+	following sync.WaitGroup
 }
 
 // scene is the one scenario that is played: so many iterations a second for so long.
@@ -127,9 +130,10 @@ func (l *lab) start(name string) {
 	}
 	h.receiver = beat.NewReceiver(beat.ReceiverConfig{
 		Self: name, Caller: func(*http.Request) string { return "" },
-		Lines: func(node, run, part string, lines []beat.Line, left int64) {
-			h.desk.Lines(node, run, part, lines, left)
+		Lines: func(node, run, part string, lines []beat.Line, left int64) bool {
+			return h.desk.Lines(node, run, part, lines, left)
 		},
+		Over: func(run string) bool { return h.desk.Over(run) },
 		Grid: func() (string, uint64, []string) {
 			v := l.view(name)
 			var voters []string
@@ -145,7 +149,7 @@ func (l *lab) start(name string) {
 		Offset: func() (time.Duration, time.Duration) { return h.sender.Offset() }, Nudge: func() { h.sender.Nudge() },
 	})
 	h.sender = beat.NewSender(beat.SenderConfig{
-		Self: name, Life: fmt.Sprint(h.life), Client: client, Reports: h.worker.Reports, Heard: h.worker.Heard, Read: h.worker.Read,
+		Self: name, Life: fmt.Sprint(h.life), Client: client, Reports: h.worker.Reports, Heard: h.worker.Heard, Read: h.worker.Read, Over: h.worker.Over,
 		Local: h.receiver,
 		Voters: func() ([]beat.Voter, string) {
 			v := l.view(name)
@@ -620,6 +624,24 @@ func (l *lab) submit(change func(*cluster.Asked)) string {
 	}
 	return rec.ID
 }
+
+// follow follows a run to its end, as a submitter does, and calls f then.
+func (l *lab) follow(id string, f func()) {
+	var bases []string
+	for _, name := range l.names() {
+		bases = append(bases, "http://"+name)
+	}
+	g := client.New(courier.Client{HTTP: &http.Client{Transport: &wire{&host{l: l, name: "submitter"}}}}, bases)
+	l.following.Go(func() {
+		if err := g.Follow(context.Background(), id, false, func(desk.Event) {}); err != nil {
+			l.t.Errorf("follow %s: %v", id, err)
+		}
+		f()
+	})
+}
+
+// followed waits for all that follow.
+func (l *lab) followed() { l.following.Wait() }
 
 // record returns the record of a run.
 func (l *lab) record(id string) *cluster.Run {

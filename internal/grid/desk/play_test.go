@@ -186,6 +186,44 @@ func TestRunsQueueAndCanBeStopped(t *testing.T) {
 	})
 }
 
+func TestWhoFollowsAQueuedRunHearsOfItsEnd(t *testing.T) {
+	play(t, scene{rate: 10, length: 10 * time.Second}, 3, three, func(l *lab) {
+		first, second, third := l.submit(nil), l.submit(nil), l.submit(nil)
+		for id, want := range map[string]cluster.RunState{first: cluster.Finished, second: cluster.Aborted, third: cluster.Finished} {
+			id, want := id, want
+			l.follow(id, func() {
+				if r := l.record(id); r.State != want {
+					l.t.Errorf("followed to its end, it is %s", r.State)
+				}
+			})
+		}
+		time.Sleep(3 * time.Second)
+		l.elect("h2") // the old leader lives on
+		time.Sleep(3 * time.Second)
+		if err := l.hosts["h2"].desk.Stop(l.t.Context(), second, errInterrupted); err != nil {
+			t.Error(err)
+		}
+		if r := l.record(second); r.State != cluster.Aborted || *r.ExitCode != 105 {
+			t.Errorf("stopped in the queue: %+v", r)
+		}
+		l.until(third, time.Minute)
+		l.followed()
+	})
+}
+
+func TestAnOrderGivenTwiceMakesOneRun(t *testing.T) {
+	play(t, scene{rate: 10, length: 2 * time.Second}, 3, three, func(l *lab) {
+		same := func(a *cluster.Asked) { a.ID = "20260101-000000-abcde" }
+		if a, b := l.submit(same), l.submit(same); a != b || a != "20260101-000000-abcde" {
+			t.Errorf("%s and %s", a, b)
+		}
+		l.until("20260101-000000-abcde", time.Minute)
+		if total, _, _ := l.seen(); total != 20 {
+			t.Errorf("%d iterations", total)
+		}
+	})
+}
+
 func TestARunThatEndedStaysAsItEnded(t *testing.T) {
 	play(t, scene{rate: 10, length: 2 * time.Second}, 3, three, func(l *lab) {
 		id := l.submit(nil)

@@ -82,17 +82,23 @@ func (c *chair) finish(ctx context.Context, out conductor.Outcome) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	digest, err := c.keep(ctx, b)
-	if err != nil {
-		return err
+	digest, kerr := c.keep(ctx, b)
+	if kerr != nil { // the run has ended all the same
+		c.cfg.Log.Error("the result of run " + c.id + " cannot be kept: " + kerr.Error())
+		code, out.Err = exitCode(kerr), errors.Join(out.Err, fmt.Errorf("the result cannot be kept: %w", kerr))
 	}
-	err = c.change(ctx, func(r *cluster.Run) error {
+	err := c.change(ctx, func(r *cluster.Run) error {
 		r.State, r.ExitCode, r.Result, r.Ended = stateOf(code), &code, digest, time.Now().UTC()
 		if out.Err != nil {
 			r.Error = out.Err.Error()
 		}
 		return nil
 	})
+	if err == nil {
+		c.Desk.mu.Lock()
+		c.ended[c.id] = true
+		c.Desk.mu.Unlock()
+	}
 	c.release(ctx)
 	return err
 }
@@ -226,6 +232,7 @@ func (d *Desk) tidy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.know(all)
 	v := d.cfg.View()
 	self, _ := v.Find(d.cfg.Self)
 	wanted := map[string]bool{}

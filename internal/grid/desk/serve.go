@@ -99,6 +99,15 @@ func (d *Desk) follow(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := d.open(rec.ID)
+	// It may have ended before there was a feed that would say so.
+	if rec, err = d.Get(r.Context(), rec.ID); err != nil {
+		return
+	}
+	if rec.State.Over() {
+		d.close(f, rec)
+		s.send(Event{Over: true, State: rec.State})
+		return
+	}
 	next := int64(0)
 	if r.URL.Query().Get("feed") == f.id {
 		next, _ = strconv.ParseInt(r.URL.Query().Get("n"), 10, 64) // of nonsense we tell all
@@ -143,11 +152,13 @@ type stream struct {
 	chunk   int64
 }
 
-func (s *stream) send(e Event) {
-	if s.err == nil {
-		s.err = s.enc.Encode(e)
+func (s *stream) send(events ...Event) {
+	for _, e := range events {
+		if s.err == nil {
+			s.err = s.enc.Encode(e)
+		}
 	}
-	if s.err == nil {
+	if s.err == nil && len(events) > 0 {
 		s.err = s.flush()
 	}
 }
@@ -169,9 +180,9 @@ func (s *stream) follow(ctx context.Context, f *feed, next int64) {
 		if s.outputs { // before the events: the last of them says that there are no more lines
 			s.sendLines(f)
 		}
-		for _, e := range events {
-			s.send(e)
-			next = e.N + 1
+		s.send(events...)
+		if len(events) > 0 {
+			next = events[len(events)-1].N + 1
 		}
 		if t != nil {
 			seen = t

@@ -106,13 +106,16 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 			return fmt.Errorf("run %s has no part %s", r.ID, lost.ID)
 		}
 		p := &r.Parts[i]
-		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded
+		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded || heard.Phase == beat.Ended
 		if heard.Reserved != nil { // else what it was given counts
 			p.Used = heard.Reserved
 		}
 		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
 		c.tellLost(*p)
 		first := len(r.Parts)
+		if heard.Phase == beat.Ended && c.others(r) {
+			return heard.Fault.Err() // it has done its part
+		}
 		d, err := c.takeOver(r, *p)
 		for _, n := range r.Parts[first:] {
 			added = append(added, n.ID)
@@ -140,6 +143,11 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 	}
 	return out, nil
+}
+
+// others reports whether a part is left that was not lost.
+func (c *chair) others(r *cluster.Run) bool {
+	return slices.ContainsFunc(r.Parts, func(p cluster.Part) bool { return p.Lost.IsZero() })
 }
 
 // takeOver gives the share of a lost part to others, as the policy says, and words what happened.

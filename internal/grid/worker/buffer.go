@@ -16,6 +16,7 @@ type lines struct {
 	first   int64 // number of the first that is kept
 	kept    []beat.Line
 	leftOut int64
+	told    mark // number of the first that the leader has not got
 }
 
 const (
@@ -53,8 +54,17 @@ func (l *lines) read(next int64) (more bool) {
 	if n := min(next-l.first, int64(len(l.kept))); n > 0 {
 		l.kept = l.kept[n:]
 		l.first += n
+		l.told.reach(uint64(l.first))
 	}
 	return len(l.kept) > 0
+}
+
+// flush waits until the leader has the lines that there are now, or ctx ends.
+func (l *lines) flush(ctx context.Context) {
+	l.mu.Lock()
+	all := l.first + int64(len(l.kept))
+	l.mu.Unlock()
+	l.told.wait(ctx, uint64(all))
 }
 
 // encoded is a part's newest snapshot as it travels, made once for all who get it.

@@ -124,6 +124,7 @@ func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 	p.w.wg.Go(func() { p.watch(r) })
 	ready, err := r.Init(ctx)
 	if err != nil {
+		p.flushLines()
 		return order.Reply{}, p.orDeath(err)
 	}
 	b, err := json.Marshal(ready)
@@ -253,6 +254,16 @@ func (p *part) flush() {
 	defer cancel()
 	p.snapshot.told.wait(wctx, want)
 	p.snapshot.safe.wait(wctx, want)
+	p.lines.flush(wctx)
+}
+
+// flushLines waits until the leader has what was written so far, at most a lease's length: the answer that comes next may be the last
+// thing that it waits for.
+func (p *part) flushLines() {
+	p.w.cfg.Nudge()
+	ctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
+	defer cancel()
+	p.lines.flush(ctx)
 }
 
 // ship brings lines of an output to the leader: again and again until it has them, or the part ends. Whoever writes them waits

@@ -194,6 +194,7 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 	case order.Setup:
 		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) {
 			data, err := r.Setup(ctx)
+			p.flushLines()
 			return order.Reply{Data: data}, p.orDeathOf(err)
 		})
 	case order.Run:
@@ -210,6 +211,7 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 	case order.Summary:
 		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) {
 			files, err := r.Summary(ctx, req.Data)
+			p.flushLines()
 			return order.Reply{Files: files}, p.orDeathOf(err)
 		})
 	case order.Yield:
@@ -290,6 +292,16 @@ func (w *Worker) Read(next map[string]int64) {
 	}
 	if more {
 		w.nudges.ask()
+	}
+}
+
+// Over lets the parts go that runs which have ended still have here: of those that were lost, or could not be told.
+func (w *Worker) Over(runs []string) {
+	for _, p := range w.all() {
+		if slices.Contains(runs, p.run) {
+			p.release()
+			w.forget(p)
+		}
 	}
 }
 
