@@ -53,6 +53,10 @@ func newNode(g *global) *cobra.Command {
 	f.StringVar(&n.o.TokenFile, "token-file", "", "`FILE` with the join token (default: THRONG_TOKEN_FILE)")
 	f.IntVar(&n.o.Ideal, "ideal-cluster-size", node.DefaultIdeal, "how many nodes, `N`, shall vote, if there are so many; counts when a grid is founded, later: throng grid size")
 	f.BoolVar(&n.o.NoServer, "no-server", false, "never vote: this node takes load alone")
+	f.StringSliceVar(&n.o.EtcdEndpoints, "etcd-endpoints", nil, "`URLs` of an etcd that holds the grid's store, instead of the nodes that vote; the same on every node")
+	f.StringVar(&n.o.EtcdCA, "etcd-cacert", "", "`FILE` with the authority of that etcd's certificates (default: the system's)")
+	f.StringVar(&n.o.EtcdCert, "etcd-cert", "", "`FILE` with the certificate by which that etcd knows the node")
+	f.StringVar(&n.o.EtcdKey, "etcd-key", "", "`FILE` with that certificate's key")
 	f.Float64Var(&n.o.Capacity, "capacity", 1, "how much load the node takes beside one of capacity 1, as a `NUMBER`")
 	f.Var(pairs{&n.labels}, "label", "a label by which runs can choose nodes (run --where); may be repeated")
 	return c

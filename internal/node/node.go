@@ -127,7 +127,7 @@ func (n *Node) enter(ctx context.Context) error {
 	n.seat = newSeat(n)
 	switch {
 	case n.memory != nil:
-		return nil
+		return checkKind(n.o.foreign(), n.memory.Foreign)
 	case len(n.o.Seeds) > 0:
 		return n.join(ctx)
 	}

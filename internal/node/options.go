@@ -32,8 +32,12 @@ type Options struct {
 	Capacity  float64
 	Labels    map[string]string
 	Version   string
-	Log       *slog.Logger
-	Out       io.Writer // takes the command that joins another node
+	// EtcdEndpoints are those of an external etcd that holds the store; none: the nodes that vote hold it themselves. EtcdCA,
+	// EtcdCert and EtcdKey are files.
+	EtcdEndpoints             []string
+	EtcdCA, EtcdCert, EtcdKey string
+	Log                       *slog.Logger
+	Out                       io.Writer // takes the command that joins another node
 	// Command is this program, which the runners are made from.
 	Command string
 	// start starts runners in another way than in processes of their own; nil: it does not.
@@ -72,6 +76,9 @@ func (o *Options) Validate() error {
 		if o.Seeds[i], err = o.url("--seeds", s, DefaultClientPort); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	if err := o.checkForeign(); err != nil {
+		errs = append(errs, err)
 	}
 	if o.Ideal == 0 {
 		o.Ideal = DefaultIdeal

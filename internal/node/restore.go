@@ -23,6 +23,9 @@ const SnapshotPath = "/throng/v1/snapshot"
 
 // snapshotHandler gives a snapshot by this node's member, or by a node that votes.
 func (n *Node) snapshotHandler() http.Handler {
+	if n.o.foreign() {
+		return courier.Handler(func(*http.Request) (any, error) { return nil, bad("%w", errForeign) })
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		failed := func(w http.ResponseWriter, _ *http.Request, err error) { courier.WriteError(w, err) }
 		if d := n.seat.enter(); d != nil {
@@ -78,11 +81,15 @@ func Restore(ctx context.Context, o Options, file string) error {
 			return err
 		}
 	}
+	anew := n.memory == nil && !o.Insecure
 	if err := n.restore(ctx, file); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(o.Out, "%s holds grid %s as the snapshot shows it. Start this node as before, without --seeds;\n"+
 		"remove the data directories of all others, and have them join anew.\n", o.DataDir, n.memory.Cluster)
+	if err == nil && anew {
+		_, err = fmt.Fprintf(o.Out, "No token from before is good any more: %s and %s are new.\n", n.file("join.token"), n.file("operator.token"))
+	}
 	return err
 }
 
@@ -140,7 +147,7 @@ func (n *Node) rewrite(ctx context.Context, c etcdstore.Config) error {
 }
 
 // begin makes this node the only one that the restored records know.
-func (n *Node) begin(ctx context.Context, server *etcdstore.Server) error {
+func (n *Node) begin(ctx context.Context, server keeper) error {
 	id, err := n.store.Get(ctx, cluster.IDKey)
 	if err != nil {
 		return fmt.Errorf("the snapshot is not that of a grid: %w", err)
