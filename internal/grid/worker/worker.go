@@ -269,6 +269,9 @@ func (w *Worker) Heard(reports []beat.Report, by beat.Witness) {
 		if p == nil {
 			continue
 		}
+		if by.Leader {
+			p.told.reach(rep.Step)
+		}
 		if by.Leader && len(rep.Snapshot) > 0 {
 			p.snapshot.told.reach(rep.Seq)
 		}
