@@ -25,7 +25,7 @@ var floors = []struct {
 }{
 	{"0 stones: standard library only; no goroutine, I/O or clock", []string{"fault", "segment", "pace", "sketch"}},
 	{"1 nouns: what is measured", []string{"metric"}},
-	{"1 nouns: what is demanded", []string{"threshold"}},
+	{"1 nouns: what is demanded; what benchmarks measure", []string{"threshold", "metric/metrictest"}},
 	{"1 nouns: what is asked", []string{"plan"}},
 	{"1 nouns: the contract of a run", []string{"run"}},
 	{"1 nouns: the same contract over a pipe; what scripts share, in one process", []string{"run/pipe", "run/shared"}},
@@ -155,6 +155,49 @@ func height(room string) (line int, ok bool) {
 		}
 	}
 	return line, ok
+}
+
+// TestThePictureShowsEveryPackage holds the table of ARCHITECTURE.md to floors: every room is in it, and none stands above one that may
+// import it.
+func TestThePictureShowsEveryPackage(t *testing.T) {
+	b, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "## The floors")
+	text, _, _ = strings.Cut(text, "\n## ")
+	drawn, last := map[string]bool{"cmd/throng": true}, len(floors)
+	for row := range strings.Lines(text) {
+		cells := strings.Split(row, "|")
+		if len(cells) < 4 {
+			continue
+		}
+		for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cells[2], -1) {
+			room := strings.TrimSuffix(name[1], "…")
+			line := slices.IndexFunc(floors, func(f struct {
+				floor string
+				rooms []string
+			}) bool {
+				return slices.Contains(f.rooms, room)
+			})
+			switch {
+			case room == "cmd/throng", strings.HasPrefix(room, "view/") && line < 0:
+				continue // the binary; the faces, which share a line that names none of them
+			case line < 0:
+				t.Errorf("ARCHITECTURE.md draws %s, which stands on no floor", room)
+			case line > last:
+				t.Errorf("ARCHITECTURE.md draws %s below what it may import", room)
+			}
+			drawn[room], last = true, min(last, line)
+		}
+	}
+	for _, f := range floors {
+		for _, room := range f.rooms {
+			if !drawn[room] && room != "view/" {
+				t.Errorf("the picture in ARCHITECTURE.md lacks %s", room)
+			}
+		}
+	}
 }
 
 func wing(room string) string {

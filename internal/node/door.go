@@ -21,8 +21,12 @@ type door struct {
 	within sync.WaitGroup
 }
 
-// open lets requests through to server.
-func (s *seat) open(server *etcdstore.Server) {
+// open lets requests through to member.
+func (s *seat) open(member keeper) {
+	server, ok := member.(*etcdstore.Server)
+	if !ok {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping || s.door != nil && s.door.server == server {
@@ -82,8 +86,9 @@ func (d *door) pass(next http.Handler, w http.ResponseWriter, r *http.Request) {
 // toMember are the ways to the socket of this node's member, whichever it is at the time: for gRPC, and for all else.
 func (s *seat) toMember() (grpc, plain *http.Transport) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		server, _ := s.member()
-		if server == nil {
+		member, _ := s.member()
+		server, ok := member.(*etcdstore.Server)
+		if !ok {
 			return nil, errors.New("this node has no member of the store")
 		}
 		return new(net.Dialer).DialContext(ctx, "unix", server.Socket())

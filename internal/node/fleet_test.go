@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -25,14 +24,15 @@ import (
 
 	"throng/internal/grid/client"
 	"throng/internal/grid/cluster"
+	"throng/internal/grid/cluster/etcdstore"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/desk"
 	"throng/internal/grid/trust"
 	"throng/internal/grid/worker"
 	"throng/internal/metric"
+	"throng/internal/metric/metrictest"
 	"throng/internal/plan"
 	"throng/internal/run"
-	"throng/internal/sketch"
 	"throng/internal/threshold"
 )
 
@@ -41,6 +41,7 @@ var (
 	fleetVoters  = flag.Int("fleet.voters", 3, "how many nodes vote, each in a process of its own")
 	fleetBin     = flag.String("fleet.bin", "", "the throng that the voters are; empty: this test")
 	fleetSeconds = flag.Int("fleet.seconds", 30, "for how long is measured")
+	fleetFull    = flag.Bool("fleet.full", false, "have the workers watch the store, as nodes do; a thousand in one process are too many")
 	fleetVoter   = flag.String("fleet.voter", "", "be a voter: name, data directory, address, address for members, seed, token file")
 )
 
@@ -70,7 +71,7 @@ func TestFleetVoter(t *testing.T) {
 // TestWhatTheLeaderOfAFleetCosts starts voters in processes of their own and very many workers in this one. The workers are nodes
 // in all but their runners, which only tell numbers: a snapshot a second with 50 series. It prints what the voters' processes take.
 //
-//	go test ./internal/node -run TestWhatTheLeader -fleet 1000 -v
+//	go test ./internal/node -run TestWhatTheLeaderOfAFleetCosts -fleet 1000 -v
 func TestWhatTheLeaderOfAFleetCosts(t *testing.T) {
 	if *fleetSize == 0 {
 		t.Skip("wants the machine for itself: -fleet 1000")
@@ -112,8 +113,9 @@ type fleet struct {
 	grid   *client.Grid
 	stop   context.CancelFunc
 	nodes  sync.WaitGroup
-	source []*source
+	shops  []*metrictest.Shop
 	atWork atomic.Int64
+	told   atomic.Int64 // snapshots that the runners have made
 }
 
 func (f *fleet) close() {
@@ -123,7 +125,9 @@ func (f *fleet) close() {
 	}
 	for i, p := range f.procs {
 		_ = f.pipes[i].Close()
-		_ = p.Process.Signal(os.Interrupt)
+		if *fleetBin != "" { // else it ends with the pipe, and writes its profile
+			_ = p.Process.Signal(os.Interrupt)
+		}
 	}
 	for _, p := range f.procs {
 		_ = p.Wait()
@@ -193,7 +197,7 @@ func (f *fleet) voter(i int) {
 func (f *fleet) until(what string, most time.Duration, ok func(cluster.View) bool) {
 	f.t.Helper()
 	for end := time.Now().Add(most); ; pause(200 * time.Millisecond) {
-		v, err := f.grid.Learn(f.t.Context())
+		v, err := f.view(f.t.Context())
 		if err == nil && ok(v) {
 			return
 		}
@@ -201,6 +205,12 @@ func (f *fleet) until(what string, most time.Duration, ok func(cluster.View) boo
 			f.t.Fatalf("%s: not within %v: %v", what, most, err)
 		}
 	}
+}
+
+// view asks the first voter, and it alone: workers that do not watch the store have no view.
+func (f *fleet) view(ctx context.Context) (v cluster.View, err error) {
+	err = f.grid.JSON(ctx, http.MethodGet, client.ViewPath, nil, &v)
+	return v, err
 }
 
 // usage is what a process has taken.
@@ -246,13 +256,16 @@ func usageOf(t *testing.T, pid int) (u usage) {
 // idle prints what the voters take in a while.
 func (f *fleet) idle(what string, d time.Duration) {
 	f.t.Helper()
-	before := make([]usage, len(f.procs))
+	before, told := make([]usage, len(f.procs)), f.told.Load()
 	for i, p := range f.procs {
 		before[i] = usageOf(f.t, p.Process.Pid)
 	}
 	began := time.Now()
 	pause(d)
 	took := time.Since(began)
+	if n := f.told.Load() - told; n > 0 {
+		f.t.Logf("%-24s %.0f snapshots a second were made", what, float64(n)/took.Seconds())
+	}
 	for i, p := range f.procs {
 		u := usageOf(f.t, p.Process.Pid)
 		f.t.Logf("%-24s v%d: %.3f cores, %d MiB (peak %d MiB), %d files", what, i+1, (u.cpu-before[i].cpu).Seconds()/took.Seconds(), u.rss, u.peak, u.fds)
@@ -263,12 +276,12 @@ func (f *fleet) workers(n int) {
 	ctx, stop := context.WithCancel(f.t.Context())
 	f.stop = stop
 	for range 16 {
-		f.source = append(f.source, newSource(uint64(len(f.source))))
+		f.shops = append(f.shops, metrictest.New(uint64(len(f.shops))))
 	}
 	f.nodes.Go(func() {
 		for tick := time.Tick(time.Second); ctx.Err() == nil; <-tick {
-			for _, s := range f.source {
-				s.second()
+			for _, s := range f.shops {
+				s.More(100)
 			}
 		}
 	})
@@ -296,11 +309,69 @@ func (f *fleet) workers(n int) {
 				pause(50 * time.Millisecond)
 				<-gate
 			}()
-			if err := Run(ctx, o); err != nil && ctx.Err() == nil {
+			be := f.worker
+			if *fleetFull {
+				be = Run
+			}
+			if err := be(ctx, o); err != nil && ctx.Err() == nil {
 				f.t.Errorf("%s: %v", name, err)
 			}
 		})
 	}
+}
+
+// worker runs a node that knows of the grid what it is told once: it joins, sends beats, takes orders, and does not watch the store.
+func (f *fleet) worker(ctx context.Context, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+		return err
+	}
+	n := &Node{o: o, log: o.Log, life: o.Hostname, store: etcdstore.New()}
+	listener, err := net.Listen("tcp", strings.TrimPrefix(o.ClientURL, "https://"))
+	if err != nil {
+		return err
+	}
+	if err := n.enter(ctx); err != nil {
+		return err
+	}
+	hc, err := n.http()
+	if err != nil {
+		return err
+	}
+	n.client = &courier.Client{HTTP: hc}
+	if n.depot, err = courier.NewDepot(filepath.Join(o.DataDir, "blobs")); err != nil {
+		return err
+	}
+	n.picture = newPicture(n.name(), n.memory.Cluster, n.log)
+	v, err := f.view(ctx)
+	if err != nil {
+		return err
+	}
+	n.picture.change(func() {
+		n.picture.leader = v.Leader
+		for _, o := range v.Nodes {
+			if o.Role == cluster.Voter || o.Name == n.name() {
+				n.picture.nodes[o.Name] = o.Node
+			}
+			if o.Role == cluster.Voter {
+				n.picture.seats[o.Name] = cluster.Seat{Role: cluster.Voter, Identity: o.Identity}
+			}
+		}
+	})
+	n.tokens = trust.NewLedger(n.store)
+	n.makeServices()
+	n.picture.silent = n.receiver.Silent
+	server := n.server()
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = n.listen(server, listener) })
+	wg.Go(func() { _ = n.sender.Run(ctx) })
+	wg.Go(func() { _ = n.worker.Run(ctx) })
+	<-ctx.Done()
+	_ = server.Close()
+	wg.Wait()
+	return nil
 }
 
 func (f *fleet) version() string {
@@ -349,10 +420,9 @@ func (f *fleet) run(d time.Duration) {
 	defer cancel()
 	for f.atWork.Load() < int64(*fleetSize) {
 		pause(50 * time.Millisecond)
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 3*time.Minute {
 			_ = f.grid.JSON(t.Context(), http.MethodGet, desk.RunsPath+"/"+rec.ID, nil, &rec)
-			b, _ := rec.Encode()
-			t.Fatalf("%d of %d are at work: %.3000s", f.atWork.Load(), *fleetSize, b)
+			t.Fatalf("%d of %d are at work: %s: %.500s", f.atWork.Load(), *fleetSize, rec.State, rec.Error)
 		}
 	}
 	t.Logf("all are at work %v after the run was submitted", time.Since(began).Round(100*time.Millisecond))
@@ -380,92 +450,6 @@ func (f *fleet) run(d time.Duration) {
 	})
 	b, _ := rec.Encode()
 	t.Logf("the run ended as %s, %v after the order: %s; its record has %d bytes, %d disturbances", rec.State, time.Since(began).Round(10*time.Millisecond), rec.Error, len(b), len(rec.Disturbances))
-}
-
-// source makes numbers as some minutes of a test of a web shop would: 50 series, 20 of them trends.
-type source struct {
-	mu   sync.Mutex
-	snap metric.Snapshot
-	rng  *rand.Rand
-	seen int64
-	mid  []float64
-}
-
-func newSource(seed uint64) *source {
-	s := &source{rng: rand.New(rand.NewPCG(seed, 9)), snap: metric.Snapshot{Groups: []string{"::browse", "::buy"}}}
-	add := func(kind metric.Kind, role metric.Role, name string, tags ...metric.Tag) *metric.Series {
-		s.snap.Series = append(s.snap.Series, metric.Series{Selector: metric.Selector{Metric: name, Tags: tags}, Role: role, Kind: kind})
-		return &s.snap.Series[len(s.snap.Series)-1]
-	}
-	for i, name := range []string{"http_req_duration", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
-		"http_req_waiting", "http_req_receiving", "iteration_duration", "group_duration", "cart_time", "login_time"} {
-		add(metric.Trend, metric.Total, name)
-		s.mid = append(s.mid, []float64{45, 0.004, 0.1, 0.2, 0.03, 44, 0.08, 900, 400, 70, 120}[i])
-	}
-	for i := range 9 {
-		add(metric.Trend, metric.Submetric, "http_req_duration", metric.Tag{Key: "name", Value: fmt.Sprintf("https://shop.example/api/v1/products/%d", i)})
-		s.mid = append(s.mid, float64(20+10*i))
-	}
-	for i := range 12 {
-		add(metric.Counter, metric.Total, fmt.Sprintf("orders_of_kind_%d", i))
-	}
-	for i := range 16 {
-		check := []metric.Tag{{Key: "group", Value: s.snap.Groups[i%2]}, {Key: "check", Value: fmt.Sprintf("status of step %d is 200", i)}}
-		add(metric.Rate, metric.CheckPart, "checks", check...)
-		s.snap.Checks = append(s.snap.Checks, metric.Selector{Metric: "checks", Tags: check})
-	}
-	for _, name := range []string{"vus", "vus_max"} {
-		add(metric.Gauge, metric.Total, name)
-	}
-	for i := range s.mid {
-		s.snap.Series[i].Trend = new(sketch.Trend)
-	}
-	s.more(20_000)
-	return s
-}
-
-func (s *source) second() { s.more(100) }
-
-// more adds samples to every series.
-func (s *source) more(samples int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.seen += int64(samples)
-	next := s.snap
-	next.Series = slices.Clone(s.snap.Series)
-	for i := range next.Series {
-		one := &next.Series[i]
-		one.Count += int64(samples)
-		switch one.Kind {
-		case metric.Counter:
-			one.Sum += float64(samples)
-		case metric.Rate:
-			one.Trues += int64(samples)
-		case metric.Gauge:
-			one.Last, one.Min, one.Max, one.LastAt = 50, 1, 50, time.Now().UnixNano()
-		case metric.Trend:
-			one.Trend = one.Trend.Clone()
-			for range samples {
-				v := s.mid[i] * math.Exp(s.rng.NormFloat64()*0.5)
-				if s.rng.IntN(200) == 0 {
-					v *= 8
-				}
-				one.Trend.Add(v)
-			}
-		}
-	}
-	next.Load = metric.Load{VUs: 50, VUsMax: 50, Iterations: s.seen}
-	s.snap = next
-}
-
-func (s *source) now(seq uint64) metric.Snapshot {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := s.snap
-	out.Seq = seq
-	out.Scenarios = []metric.ScenarioCount{{Name: "shoppers", Begun: s.seen, Due: s.seen}}
-	out.Reserved = map[string]int64{"shoppers": s.seen + 10_000}
-	return out
 }
 
 // dummy is a runner that only tells numbers.
@@ -543,10 +527,11 @@ func (d *dummy) Run(ctx context.Context, b run.Begin) error {
 }
 
 func (d *dummy) step() {
-	s := d.f.source[d.i%len(d.f.source)].now(d.seq.Add(1))
+	s := d.f.shops[d.i%len(d.f.shops)].Snapshot(d.seq.Add(1))
 	d.mu.Lock()
 	d.last = s
 	d.mu.Unlock()
+	d.f.told.Add(1)
 	d.fresh()
 }
 

@@ -25,27 +25,23 @@ func (n *Node) found(ctx context.Context) error {
 	if etcdstore.Exists(n.seat.dir()) {
 		return fmt.Errorf("%s holds a member of a store, and the node does not remember of which grid: restore %s, or remove the data directory", n.seat.dir(), memoryFile(n.o.DataDir))
 	}
-	now := time.Now()
-	m := &memory{Cluster: newClusterID(), Name: n.name(), Identity: rand.Text(), Insecure: n.o.Insecure, Endpoints: []string{n.o.ClientURL}}
+	m := &memory{
+		Cluster: newClusterID(), Name: n.name(), Identity: rand.Text(), Insecure: n.o.Insecure, Foreign: n.o.foreign(), Endpoints: []string{n.o.ClientURL},
+	}
 	n.memory = m
 	records := map[string]any{}
 	if !n.o.Insecure {
-		if err := n.certify(now, records); err != nil {
+		if err := n.certify(time.Now(), records); err != nil {
 			return err
 		}
 	}
-	server, err := etcdstore.Bootstrap(ctx, n.seat.config(), m.Cluster)
+	put, err := n.foundStore(ctx)
 	if err != nil {
-		return fmt.Errorf("found the grid's store: %w", err)
-	}
-	n.seat.set(server)
-	m.Member = server.ID()
-	if err := n.store.Use(server.Access()); err != nil {
 		return err
 	}
 	records[cluster.Nodes+n.name()] = n.record()
-	records[cluster.Seats+n.name()] = cluster.Seat{Identity: m.Identity, Role: cluster.Voter, Member: server.ID()}
-	put := map[string][]byte{cluster.IDKey: []byte(m.Cluster), cluster.IdealKey: []byte(strconv.Itoa(n.o.Ideal))}
+	records[cluster.Seats+n.name()] = cluster.Seat{Identity: m.Identity, Role: cluster.Voter, Member: m.Member}
+	put[cluster.IDKey], put[cluster.IdealKey] = []byte(m.Cluster), []byte(strconv.Itoa(n.o.Ideal))
 	for key, r := range records {
 		if put[key], err = cluster.Encode(r); err != nil {
 			return err
@@ -62,6 +58,25 @@ func (n *Node) found(ctx context.Context) error {
 	return nil
 }
 
+// foundStore makes this node the only member of a new store, and returns how the grid's records begin.
+func (n *Node) foundStore(ctx context.Context) (put map[string][]byte, err error) {
+	if n.o.foreign() {
+		n.memory.Member, put, err = n.foundForeign(ctx)
+		return put, err
+	}
+	c, err := n.seat.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	server, err := etcdstore.Bootstrap(ctx, c, n.memory.Cluster)
+	if err != nil {
+		return nil, fmt.Errorf("found the grid's store: %w", err)
+	}
+	n.seat.set(server)
+	n.memory.Member = server.ID()
+	return map[string][]byte{}, n.store.Use(server.Access())
+}
+
 // newClusterID returns a grid's id.
 func newClusterID() string { return rand.Text()[:16] }
 
@@ -75,15 +90,7 @@ func (n *Node) certify(now time.Time, records map[string]any) error {
 		return err
 	}
 	n.auth.set(a)
-	csr, err := n.identity.CSR()
-	if err != nil {
-		return err
-	}
-	chain, err := a.Sign(csr, trust.Subject{Name: n.name(), Role: trust.Node, Hosts: n.o.hosts(), Identity: n.memory.Identity}, now)
-	if err != nil {
-		return err
-	}
-	if err := n.identity.Install(chain); err != nil {
+	if err := n.sign(a, now); err != nil {
 		return err
 	}
 	for _, t := range []struct {
@@ -105,17 +112,26 @@ func (n *Node) certify(now time.Time, records map[string]any) error {
 
 func (n *Node) authorityDir() string { return filepath.Join(n.o.DataDir, "authority") }
 
+// file is a file in the data directory, so that it is found from anywhere.
+func (n *Node) file(name string) string {
+	p := filepath.Join(n.o.DataDir, name)
+	if abs, err := filepath.Abs(p); err == nil {
+		return abs
+	}
+	return p
+}
+
 // tellHowToJoin prints the command that joins another node.
 func (n *Node) tellHowToJoin() {
 	how := fmt.Sprintf("throng node --seeds %s", n.o.ClientURL)
 	if n.o.Insecure {
 		how += " --insecure --hostname NAME --data-dir DIR --client-urls URL --server-urls URL"
 	} else {
-		how += " --token-file " + filepath.Join(n.o.DataDir, "join.token")
+		how += " --token-file " + n.file("join.token")
 	}
 	_, err := fmt.Fprintf(n.o.Out, "This node is the first of a new grid. Another one joins it by\n\n  %s\n\n", how)
 	if err == nil && !n.o.Insecure {
-		_, err = fmt.Fprintf(n.o.Out, "with a copy of that file. To give orders:\n\n  export THRONG_GRID=%s THRONG_TOKEN_FILE=%s\n  throng grid status\n\n", n.o.ClientURL, filepath.Join(n.o.DataDir, "operator.token"))
+		_, err = fmt.Fprintf(n.o.Out, "with a copy of that file. To give orders:\n\n  export THRONG_GRID=%s THRONG_TOKEN_FILE=%s\n  throng grid status\n\n", n.o.ClientURL, n.file("operator.token"))
 	}
 	if err != nil {
 		n.log.Debug(errors.Join(errors.New("say how to join"), err).Error())

@@ -23,6 +23,8 @@ type joinCall struct {
 	Node cluster.Node `json:"node"`
 	CSR  []byte       `json:"csr,omitempty"`
 	Now  time.Time    `json:"now"` // its clock
+	// Foreign says that it was given an external etcd.
+	Foreign bool `json:"foreign,omitempty"`
 }
 
 type joinAnswer struct {
@@ -110,7 +112,7 @@ func (n *Node) asApplicant() (*courier.Client, []byte, error) {
 func (n *Node) ask(ctx context.Context, c *courier.Client, seed string, csr []byte) (answer joinAnswer, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, joinTimeout, fmt.Errorf("%s: %w within %v", seed, courier.ErrUnreachable, joinTimeout))
 	defer cancel()
-	err = c.JSON(ctx, http.MethodPost, seed, joinPath, joinCall{Node: n.record(), CSR: csr, Now: time.Now()}, &answer)
+	err = c.JSON(ctx, http.MethodPost, seed, joinPath, joinCall{Node: n.record(), CSR: csr, Now: time.Now(), Foreign: n.o.foreign()}, &answer)
 	return answer, err
 }
 
@@ -121,7 +123,7 @@ func (n *Node) admitted(m *memory, a joinAnswer) error {
 			return err
 		}
 	}
-	m.Cluster, m.Endpoints = a.Cluster, a.Endpoints
+	m.Cluster, m.Endpoints, m.Foreign = a.Cluster, a.Endpoints, n.o.foreign()
 	if skew := time.Until(a.Now).Abs(); skew > warnSkew {
 		n.log.Warn(fmt.Sprintf("this host's clock differs from the leader's by %v: set it by NTP, or reports of both will not match", skew.Round(time.Second)))
 	}
@@ -146,6 +148,8 @@ func (n *Node) admit(r *http.Request) (any, error) {
 		return nil, refuse("%.80q is no name for a node", node.Name)
 	case node.Version != n.o.Version:
 		return nil, refuse("node %s is throng %s, and this grid is %s: all nodes must be of one version", node.Name, node.Version, n.o.Version)
+	case call.Foreign != n.o.foreign():
+		return nil, &courier.Status{Code: http.StatusForbidden, Err: checkKind(call.Foreign, n.o.foreign())}
 	case skew > maxSkew:
 		return nil, refuse("the clock of node %s differs from the leader's by %v: set it by NTP, at most %v are possible", node.Name, skew.Round(time.Second), maxSkew)
 	}

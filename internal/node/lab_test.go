@@ -187,10 +187,24 @@ func (l *lab) until(what string, is func() bool) time.Duration {
 			return time.Since(began)
 		}
 		<-tick.C
+		for name, n := range l.nodes {
+			if n.stop != nil && n.ended() && n.err != nil {
+				l.t.Fatalf("%s: %s ended: %v", what, name, n.err)
+			}
+		}
 	}
 	v, err := l.view()
 	l.t.Fatalf("%s: not within a minute; %s, %v", what, show(v), err)
 	return 0
+}
+
+func (n *inLab) ended() bool {
+	select {
+	case <-n.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // grid is the way of an operator to the nodes that run.
@@ -304,4 +318,31 @@ func refused(t *testing.T, err error, words ...string) {
 func exists(path ...string) bool {
 	_, err := os.Stat(filepath.Join(path...))
 	return err == nil
+}
+
+// forward is an address in the clear that leads to a unix socket.
+func forward(t *testing.T, socket string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	copying := func(to, from net.Conn) { _, _ = io.Copy(to, from); _, _ = to.Close(), from.Close() }
+	go func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			out, err := net.Dial("unix", socket)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			go copying(in, out)
+			go copying(out, in)
+		}
+	}()
+	return "http://" + listener.Addr().String()
 }

@@ -18,6 +18,7 @@ type memory struct {
 	Name     string `json:"name"`
 	Identity string `json:"identity"`
 	Insecure bool   `json:"insecure,omitempty"`
+	Foreign  bool   `json:"foreign,omitempty"` // the store is an external etcd
 
 	mu        sync.Mutex // guards what follows, and the file
 	Endpoints []string   `json:"endpoints"`        // client URLs of the nodes that it knew last

@@ -74,9 +74,9 @@ func Run(ctx context.Context, o Options) error {
 		return fault.New(fault.InvalidConfig, fmt.Errorf("the data directory %s is that of node %q%s: give it the same --hostname and --insecure, or another directory",
 			o.DataDir, m.Name, map[bool]string{true: ", which is --insecure"}[m.Insecure]))
 	}
-	address, err := hostPort(o.ClientURL)
+	address, err := bindTo(ctx, o.ClientURL)
 	if err != nil {
-		return err
+		return fault.New(fault.InvalidConfig, fmt.Errorf("--client-urls: %w", err))
 	}
 	// Before anything else: a port that is taken must not cost a grid.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
@@ -127,7 +127,7 @@ func (n *Node) enter(ctx context.Context) error {
 	n.seat = newSeat(n)
 	switch {
 	case n.memory != nil:
-		return nil
+		return checkKind(n.o.foreign(), n.memory.Foreign)
 	case len(n.o.Seeds) > 0:
 		return n.join(ctx)
 	}
@@ -142,13 +142,14 @@ func (n *Node) http() (*http.Client, error) {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAlive: 5 * time.Second}
 	t := &http.Transport{
 		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 2 * time.Second}, TLSHandshakeTimeout: 5 * time.Second,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 2 * time.Second},
 	}
 	if n.identity != nil {
-		var err error
-		if t.TLSClientConfig, err = n.identity.ClientTLS(); err != nil {
+		config, err := n.identity.ClientTLS()
+		if err != nil {
 			return nil, err
 		}
+		t.DialTLSContext = dialTLS(dialer, config)
 	}
 	return &http.Client{Transport: t}, nil
 }
@@ -169,7 +170,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	n.picture = newPicture(n.name(), n.memory.Cluster, n.log)
 	n.tokens = trust.NewLedger(n.store)
 	n.makeServices()
-	n.picture.silence = n.receiver.Silences
+	n.picture.silent = n.receiver.Silent
 
 	// What serves must outlive what works: the last snapshots and the leadership are given away through it.
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))

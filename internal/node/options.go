@@ -32,8 +32,12 @@ type Options struct {
 	Capacity  float64
 	Labels    map[string]string
 	Version   string
-	Log       *slog.Logger
-	Out       io.Writer // takes the command that joins another node
+	// EtcdEndpoints are those of an external etcd that holds the store; none: the nodes that vote hold it themselves. EtcdCA,
+	// EtcdCert and EtcdKey are files.
+	EtcdEndpoints             []string
+	EtcdCA, EtcdCert, EtcdKey string
+	Log                       *slog.Logger
+	Out                       io.Writer // takes the command that joins another node
 	// Command is this program, which the runners are made from.
 	Command string
 	// start starts runners in another way than in processes of their own; nil: it does not.
@@ -73,6 +77,9 @@ func (o *Options) Validate() error {
 			errs = append(errs, err)
 		}
 	}
+	if err := o.checkForeign(); err != nil {
+		errs = append(errs, err)
+	}
 	if o.Ideal == 0 {
 		o.Ideal = DefaultIdeal
 	}
@@ -95,8 +102,13 @@ func (o *Options) Validate() error {
 
 // url reads one of the node's addresses, as scheme://host:port.
 func (o *Options) url(flag, text, port string) (string, error) {
-	if text == "" {
-		text = o.Hostname
+	if text == "" && o.Insecure {
+		text = "127.0.0.1"
+	} else if text == "" {
+		text = defaultHost(context.Background(), o.Hostname)
+		if net.ParseIP(text) != nil {
+			text = net.JoinHostPort(text, port)
+		}
 	}
 	scheme := "https"
 	if o.Insecure {
@@ -132,12 +144,4 @@ func (o *Options) hosts() []string {
 		}
 	}
 	return out
-}
-
-func hostPort(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", err
-	}
-	return u.Host, nil
 }

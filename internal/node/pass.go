@@ -34,6 +34,9 @@ func (n *Node) toNodes() http.RoundTripper {
 
 // etcd passes requests on to etcd: to this node's own member if it votes, else to a node that does.
 func (n *Node) etcd() http.Handler {
+	if n.o.foreign() {
+		return http.HandlerFunc(notOurs)
+	}
 	own := &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.Host = "http", "etcd"

@@ -106,7 +106,7 @@ func (n *Node) reign(ctx context.Context, term uint64, fence int64) {
 func (n *Node) chooseVoters(ctx context.Context, keeper nominate.Keeper, fence int64) {
 	loop := nominate.Loop{
 		Self: n.name(), Store: cluster.Fenced(n.store, fence), Keeper: keeper, Log: n.log,
-		Silent: func(node string) time.Duration { return n.receiver.Silences([]string{node})[node] },
+		Silent: func(node string) time.Duration { return n.receiver.Silence(node) },
 	}
 	if err := loop.Run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, cluster.ErrDeposed) {
 		n.log.Error("the voters are not looked after: " + err.Error())

@@ -29,7 +29,7 @@ type seat struct {
 	n *Node
 
 	mu       sync.Mutex // guards what follows
-	server   *etcdstore.Server
+	server   keeper
 	changed  chan struct{} // closed, and made anew, when server changes
 	stopping bool
 	door     *door // open while others may reach the store through our member
@@ -49,13 +49,13 @@ func newSeat(n *Node) *seat {
 func (s *seat) dir() string { return filepath.Join(s.n.o.DataDir, "etcd") }
 
 // member returns this node's member of the store; nil while there is none.
-func (s *seat) member() (*etcdstore.Server, <-chan struct{}) {
+func (s *seat) member() (keeper, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.server, s.changed
 }
 
-func (s *seat) set(server *etcdstore.Server) {
+func (s *seat) set(server keeper) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.server = server
@@ -64,13 +64,17 @@ func (s *seat) set(server *etcdstore.Server) {
 }
 
 // config is where the member lives.
-func (s *seat) config() etcdstore.Config {
+func (s *seat) config(ctx context.Context) (etcdstore.Config, error) {
 	c := etcdstore.Config{Name: s.n.name(), Dir: s.dir(), ClientURL: s.n.o.ClientURL, PeerURL: s.n.o.ServerURL, Log: s.n.log}
+	var err error
+	if c.Listen, err = bindTo(ctx, c.PeerURL); err != nil {
+		return c, fault.New(fault.InvalidConfig, fmt.Errorf("--server-urls: %w", err))
+	}
 	if s.n.identity != nil {
 		f := s.n.identity.Files()
 		c.Peers = &etcdstore.TLSFiles{Cert: f.Cert, Key: f.Key, CA: f.CA}
 	}
-	return c
+	return c, nil
 }
 
 // stop stops the member, which hands leadership over.
@@ -104,6 +108,9 @@ const again = 500 * time.Millisecond
 
 // run does what the seat says until ctx ends, or the member comes to an end that it cannot recover from.
 func (s *seat) run(ctx context.Context) error {
+	if s.n.o.foreign() {
+		return s.runForeign(ctx)
+	}
 	if server, _ := s.member(); server == nil {
 		if had, _ := s.n.memory.member(); had != "" && !etcdstore.Exists(s.dir()) {
 			return s.lost()
@@ -142,7 +149,7 @@ func (s *seat) run(ctx context.Context) error {
 }
 
 // step takes one step towards what the seat says.
-func (s *seat) step(ctx context.Context, server *etcdstore.Server) error {
+func (s *seat) step(ctx context.Context, server keeper) error {
 	if s.isStopping() {
 		return nil
 	}
@@ -186,7 +193,11 @@ func (s *seat) take(ctx context.Context, word cluster.Seat) error {
 			return err
 		}
 	}
-	server, err := etcdstore.Join(ctx, s.config(), word.Cluster)
+	c, err := s.config(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := etcdstore.Join(ctx, c, word.Cluster)
 	if err != nil {
 		s.complain(ctx, "take a seat", err)
 		return nil
@@ -208,7 +219,11 @@ func (s *seat) remember(member, invited string) error {
 
 // restart starts the member whose data is on disk.
 func (s *seat) restart(ctx context.Context) error {
-	server, err := etcdstore.Restart(ctx, s.config())
+	c, err := s.config(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := etcdstore.Restart(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -243,7 +258,7 @@ func (s *seat) ended(err error) error {
 }
 
 // yield ends the member: the leader has removed it.
-func (s *seat) yield(server *etcdstore.Server) error {
+func (s *seat) yield(server keeper) error {
 	if err := s.reach(cluster.Seat{}, false); err != nil { // the picture is known, so this way is never our own
 		return err
 	}
@@ -285,7 +300,7 @@ func (s *seat) putAside() error {
 }
 
 // own names the way to the store through this node's member.
-func (s *seat) own(server *etcdstore.Server) string {
+func (s *seat) own(server keeper) string {
 	if server == nil {
 		return ""
 	}

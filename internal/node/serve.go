@@ -59,6 +59,7 @@ func (n *Node) handler() http.Handler {
 	mux.Handle("GET "+authorityPath, allow(courier.Handler(n.handAuthority), nodes...))
 	mux.Handle("GET "+client.ViewPath, allow(n.viewHandler(), looks...))
 	mux.Handle("POST "+gridPath, allow(n.byLeader(n.gridHandler()), orders...))
+	mux.Handle("GET "+SnapshotPath, allow(n.snapshotHandler(), orders...))
 	mux.Handle("GET "+tokensPath, allow(courier.Handler(n.listTokens), orders...))
 	mux.Handle("POST "+tokensPath, allow(courier.Handler(n.createToken), orders...))
 	mux.Handle("DELETE "+tokensPath+"/{id}", allow(courier.Handler(n.revokeToken), orders...))
@@ -102,8 +103,7 @@ func allow(next http.Handler, roles ...trust.Role) http.Handler {
 }
 
 func (n *Node) addressOf(node string) string {
-	o, _ := n.picture.view().Find(node)
-	return o.ClientURL
+	return n.picture.address(node)
 }
 
 // passed marks a request that another node has passed on: it is not passed on again.

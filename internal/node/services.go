@@ -25,12 +25,8 @@ func (n *Node) makeServices() {
 	n.receiver = beat.NewReceiver(beat.ReceiverConfig{
 		Self: n.name(),
 		Grid: func() (string, uint64, []string) {
-			v := n.picture.view()
-			var voters []string
-			for _, o := range v.Voters() {
-				voters = append(voters, o.Name)
-			}
-			return v.Leader.Name, v.Leader.Term, voters
+			leader, _, voters := n.picture.electorate()
+			return leader.Name, leader.Term, voters
 		},
 		Caller: func(r *http.Request) string { return trust.CallerOf(r.Context()).Name },
 		Lines: func(node, run, part string, lines []beat.Line, leftOut int64) bool {
@@ -56,17 +52,13 @@ func (n *Node) makeServices() {
 		Failed:  n.unheard,
 		Reports: n.worker.Reports, Heard: n.worker.Heard, Read: n.worker.Read, Over: n.worker.Over,
 		Voters: func() ([]beat.Voter, string) {
-			v := n.picture.view()
-			var out []beat.Voter
-			for _, o := range v.Voters() {
-				out = append(out, beat.Voter{Name: o.Name, URL: o.ClientURL})
-			}
-			return out, v.Leader.Name
+			leader, voters, _ := n.picture.electorate()
+			return voters, leader.Name
 		},
 		Silences: func() map[string]time.Duration { return n.picture.heard() },
 	})
 	n.boards = board.New(board.Config{
-		Others: n.otherVoters, Client: n.client, Term: func() uint64 { return n.picture.view().Leader.Term },
+		Others: n.otherVoters, Client: n.client, Term: n.term,
 		Told: func(err error) { n.log.Debug(err.Error()) },
 	})
 	n.desk = desk.New(desk.Config{
@@ -87,9 +79,13 @@ func runnerName(part, life string) string { return part + "/" + life }
 
 // leaderURL is the address of the node that leads, as far as this one knows.
 func (n *Node) leaderURL() string {
-	v := n.picture.view()
-	leader, _ := v.Find(v.Leader.Name)
-	return leader.ClientURL
+	leader, _, _ := n.picture.electorate()
+	return n.addressOf(leader.Name)
+}
+
+func (n *Node) term() uint64 {
+	leader, _, _ := n.picture.electorate()
+	return leader.Term
 }
 
 // otherVoters are the addresses of the other nodes that vote and live.

@@ -10,15 +10,17 @@ import (
 	"sync"
 	"time"
 
+	"throng/internal/grid/beat"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/fence"
 )
 
 // picture is what this node knows of the grid, kept like the store.
 type picture struct {
-	self    string
-	silence func(nodes []string) map[string]time.Duration // nil while this node hears no beats
-	log     *slog.Logger
+	self string
+	// silent returns the nodes that have not been heard for longer than that, and for how long; nil while this node hears no beats.
+	silent func(nodes []string, longer time.Duration) map[string]time.Duration
+	log    *slog.Logger
 
 	mu      sync.Mutex // guards what follows
 	id      string
@@ -28,7 +30,16 @@ type picture struct {
 	nodes   map[string]cluster.Node
 	seats   map[string]cluster.Seat
 	votes   time.Time     // since when this node votes; zero: it does not
+	drawn   *drawn        // what follows from the above, made when it is asked for; nil after a change
 	changed chan struct{} // closed, and made anew, at every change
+}
+
+// drawn is the picture in the forms in which it is asked for, many times a second in a large grid.
+type drawn struct {
+	names  []string            // of all nodes, in order
+	nodes  []cluster.NodeState // in the same order; Alive is not set
+	voters []beat.Voter        // in the same order
+	votes  []string            // their names
 }
 
 func newPicture(self, id string, log *slog.Logger) *picture {
@@ -90,6 +101,7 @@ func (p *picture) change(f func()) {
 	case p.votes.IsZero():
 		p.votes = time.Now()
 	}
+	p.drawn = nil
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -122,34 +134,58 @@ func put[T any](m map[string]T, name string, e cluster.Event) {
 	m[name] = record
 }
 
+// draw returns the picture as drawn, which nobody changes. The caller holds mu.
+func (p *picture) draw() *drawn {
+	if p.drawn != nil {
+		return p.drawn
+	}
+	d := &drawn{names: slices.Sorted(maps.Keys(p.nodes))}
+	d.nodes = make([]cluster.NodeState, 0, len(d.names))
+	for _, name := range d.names {
+		n := cluster.NodeState{Node: p.nodes[name], Role: cluster.Client}
+		if s, ok := p.seats[name]; ok && s.Identity == n.Identity {
+			n.Role = s.Role
+		}
+		d.nodes = append(d.nodes, n)
+		if n.Role == cluster.Voter {
+			d.voters, d.votes = append(d.voters, beat.Voter{Name: name, URL: n.ClientURL}), append(d.votes, name)
+		}
+	}
+	p.drawn = d
+	return d
+}
+
 // view returns the picture as a value.
 func (p *picture) view() cluster.View {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	names := slices.Sorted(maps.Keys(p.nodes))
-	v := cluster.View{Self: p.self, ClusterID: p.id, Leader: p.leader, Fence: p.fence, Ideal: p.ideal, Nodes: make([]cluster.NodeState, 0, len(names))}
-	silent := p.silences(names)
-	for _, name := range names {
-		n := cluster.NodeState{Node: p.nodes[name], Role: cluster.Client, Alive: name == p.self || silent[name] < fence.Lease+fence.Margin}
-		if s, ok := p.seats[name]; ok && s.Identity == n.Identity {
-			n.Role = s.Role
-		}
-		v.Nodes = append(v.Nodes, n)
+	d := p.draw()
+	v := cluster.View{Self: p.self, ClusterID: p.id, Leader: p.leader, Fence: p.fence, Ideal: p.ideal, Nodes: slices.Clone(d.nodes)}
+	silent := p.silences(d.names)
+	for i := range v.Nodes {
+		_, gone := silent[v.Nodes[i].Name]
+		v.Nodes[i].Alive = !gone || v.Nodes[i].Name == p.self
 	}
 	return v
 }
 
-// silences are for how long this node has not heard each of the others; since it votes at the longest, because others speak to
-// those who vote. The caller holds mu.
+// electorate returns who leads and who votes; the slices must not be changed. Every beat asks for it.
+func (p *picture) electorate() (leader cluster.Leader, voters []beat.Voter, names []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.draw()
+	return p.leader, d.voters, d.votes
+}
+
+// silences are for how long this node has not heard those others whose silence counts (fence.Gone); since it votes at the longest,
+// because others speak to those who vote. The caller holds mu.
 func (p *picture) silences(names []string) map[string]time.Duration {
-	if p.silence == nil {
+	if p.silent == nil {
 		return nil
 	}
-	silent := p.silence(names)
+	silent := p.silent(names, fence.Silence)
 	if !p.votes.IsZero() {
-		for name, d := range silent {
-			silent[name] = min(d, time.Since(p.votes))
-		}
+		maps.DeleteFunc(silent, func(string, time.Duration) bool { return time.Since(p.votes) <= fence.Silence })
 	}
 	return silent
 }
@@ -161,7 +197,14 @@ func (p *picture) heard() map[string]time.Duration {
 	if p.votes.IsZero() {
 		return nil
 	}
-	return p.silences(slices.Collect(maps.Keys(p.nodes)))
+	return p.silences(p.draw().names)
+}
+
+// address is where a node is reached; "" for a stranger.
+func (p *picture) address(name string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.nodes[name].ClientURL
 }
 
 func (p *picture) seat(name string) (cluster.Seat, bool) {

@@ -70,8 +70,9 @@ type Beat struct {
 	Sent    time.Time     `json:"sent"`
 	Offset  time.Duration `json:"offset"`
 	Reports []Report      `json:"reports,omitempty"`
-	// Silences are a voter's: for how long it has not heard whom.
-	Silences map[string]time.Duration `json:"silences,omitempty"`
+	// Silences are a voter's: for how long it has not heard whom, of those whose silence counts (fence.Silence). Of whom else nothing
+	// is said; nil: the node does not vote.
+	Silences map[string]time.Duration `json:"silences"`
 }
 
 // Ack is a voter's answer.
@@ -82,6 +83,8 @@ type Ack struct {
 	Voters []string  `json:"voters"`
 	// Lines are, by run and part, the numbers of the lines that are wanted next; only the leader's count.
 	Lines map[string]int64 `json:"lines,omitempty"`
+	// Held are, by run and part, the numbers of the snapshots that the voter keeps: they need not be sent again.
+	Held map[string]uint64 `json:"held,omitempty"`
 	// Over are the runs of which there were reports and that have ended, if the leader says so.
 	Over []string `json:"over,omitempty"`
 }

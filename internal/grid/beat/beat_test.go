@@ -241,6 +241,67 @@ func TestALeaseLastsWhileAMajorityAnswers(t *testing.T) {
 	})
 }
 
+// TestASnapshotIsSentOnceToWhoKeepsIt has a runner make a snapshot a second, and a voter that starts again and has forgotten
+// everything.
+func TestASnapshotIsSentOnceToWhoKeepsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fresh := func() *Receiver { return receiver("a", nil) }
+		n := &network{hosts: map[string]*Receiver{"a": fresh()}, cut: map[string]bool{}}
+		var mu sync.Mutex
+		seq, beats, snapshots := uint64(1), 0, 0
+		s := NewSender(SenderConfig{
+			Self: "n", Client: &courier.Client{HTTP: &http.Client{Transport: n}}, Voters: func() ([]Voter, string) { return []Voter{{"a", "http://a"}}, "a" },
+			Reports: func(bool) []Report {
+				mu.Lock()
+				defer mu.Unlock()
+				return []Report{{Run: "r", Part: "p", Seq: seq, Snapshot: []byte("x")}}
+			},
+			Heard: func(reports []Report, by Witness) {
+				mu.Lock()
+				defer mu.Unlock()
+				beats++
+				if len(reports[0].Snapshot) > 0 {
+					snapshots++
+					if by.Held["r/p"] != seq {
+						t.Errorf("a holds %d, not %d", by.Held["r/p"], seq)
+					}
+				}
+			},
+			Read: func(map[string]int64) {}, Over: func([]string) {}, Silences: func() map[string]time.Duration { return nil },
+		})
+		go func() { _ = s.Run(t.Context()) }()
+		count := func(d time.Duration) (int, int) {
+			mu.Lock()
+			b, n := beats, snapshots
+			mu.Unlock()
+			time.Sleep(d)
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return beats - b, snapshots - n
+		}
+		count(time.Second)
+		if b, n := count(10 * time.Second); b < 9 || n != 0 {
+			t.Errorf("nothing was new, and %d beats carried %d snapshots", b, n)
+		}
+		for range 3 {
+			mu.Lock()
+			seq++
+			mu.Unlock()
+			s.Nudge()
+			if b, n := count(time.Second); b != 1 || n != 1 {
+				t.Errorf("one thing was new: %d beats, %d snapshots", b, n)
+			}
+		}
+		n.mu.Lock()
+		n.hosts["a"] = fresh()
+		n.mu.Unlock()
+		if _, n := count(3 * time.Second); n != 1 {
+			t.Errorf("who had forgotten everything was sent %d snapshots", n)
+		}
+	})
+}
+
 func TestTheQuickestAnswerTellsTheTimeBest(t *testing.T) {
 	var c clock
 	c.measured(5*time.Second+400*time.Millisecond, 800*time.Millisecond)

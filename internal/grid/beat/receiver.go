@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -137,6 +136,12 @@ func (r *Receiver) report(b *Beat, in *Report, now time.Time, leading bool, ack 
 	} else {
 		h.Measured = now
 	}
+	if len(h.Snapshot) > 0 {
+		if ack.Held == nil {
+			ack.Held = map[string]uint64{}
+		}
+		ack.Held[Key(in.Run, in.Part)] = h.Seq
+	}
 	h.Lines = nil
 	if !leading {
 		return
@@ -220,22 +225,30 @@ func (r *Receiver) Forget(run string) {
 	delete(r.parts, run)
 }
 
-// Silences returns for how long this voter has not heard each of nodes.
-func (r *Receiver) Silences(nodes []string) map[string]time.Duration {
+// Silent returns those of nodes that this voter has not heard for longer than that, and for how long.
+func (r *Receiver) Silent(nodes []string, longer time.Duration) map[string]time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.witness.Silences(nodes, time.Now())
+	return r.witness.Silent(nodes, longer, time.Now())
 }
 
-// Told returns what each voter last said of its silences, not older than a beat and a half, this one's own included.
+// Silence is for how long this voter has not heard a node.
+func (r *Receiver) Silence(node string) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.witness.Silence(node, time.Now())
+}
+
+// Told returns what each voter last said of its silences, not older than a beat and a half, this one's own included. It must not
+// be changed.
 func (r *Receiver) Told(voters, nodes []string) map[string]map[string]time.Duration {
-	own := r.Silences(nodes)
+	own := r.Silent(nodes, fence.Silence)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := map[string]map[string]time.Duration{}
 	for _, v := range voters {
 		if p := r.nodes[v]; p != nil && time.Since(p.told) < fence.Every*3/2 {
-			out[v] = maps.Clone(p.silences)
+			out[v] = p.silences
 		}
 	}
 	out[r.cfg.Self] = own

@@ -47,6 +47,8 @@ type Witness struct {
 	// Others are the voters on other hosts that can be reached: when all of them have heard something, the death of this host does
 	// not make it unknown.
 	Others []string
+	// Held are the numbers of the snapshots that it keeps, by Key.
+	Held map[string]uint64
 }
 
 // Sender sends a node's beats and keeps its lease. It is safe for concurrent use.
@@ -155,23 +157,38 @@ func (s *Sender) Run(ctx context.Context) error {
 	}
 }
 
-// line sends beats to one voter.
+// patience is how much longer than Every a line waits for the nudge that its last beat had: a runner's snapshots come once in
+// Every, too, and a beat right before each of them would bring nothing.
+func (s *Sender) patience() time.Duration { return s.cfg.Every / 5 }
+
+// line sends beats to one voter: Every after the last one, or when it is nudged.
 func (s *Sender) line(ctx context.Context, v Voter, nudge <-chan struct{}) {
-	tick := time.NewTicker(s.cfg.Every)
+	wait := s.cfg.Every
+	tick := time.NewTimer(wait)
 	defer tick.Stop()
+	var held map[string]uint64 // what the voter said that it keeps
 	for {
-		s.send(ctx, v)
+		tick.Reset(wait)
+		held = s.send(ctx, v, held)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			wait = s.cfg.Every
 		case <-nudge:
+			wait = s.cfg.Every + s.patience()
 		}
 	}
 }
 
-func (s *Sender) send(ctx context.Context, v Voter) {
+// send sends a beat to a voter, without the snapshots that it holds, and returns what it holds then; nil if it does not answer.
+func (s *Sender) send(ctx context.Context, v Voter, held map[string]uint64) map[string]uint64 {
 	b := s.beat(v)
+	for i := range b.Reports {
+		if r := &b.Reports[i]; r.Seq <= held[Key(r.Run, r.Part)] {
+			r.Snapshot = nil
+		}
+	}
 	sent := time.Now()
 	b.Sent = sent
 	ack, err := s.deliver(ctx, v, b)
@@ -179,7 +196,7 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 		s.cfg.Failed(v.Name, err)
 	}
 	if err != nil && !errors.Is(err, courier.ErrRefused) {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	s.holder.Acknowledged(v.Name, sent)
@@ -187,7 +204,7 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 	if err != nil {
 		s.there[v.Name] = time.Time{}
 	}
-	by := Witness{Name: v.Name, Leader: err == nil && ack.Leader == v.Name, Others: s.others()}
+	by := Witness{Name: v.Name, Leader: err == nil && ack.Leader == v.Name, Others: s.others(), Held: ack.Held}
 	if by.Leader {
 		s.clock.measured(ack.Now.Sub(sent), time.Since(sent))
 	}
@@ -195,13 +212,14 @@ func (s *Sender) send(ctx context.Context, v Voter) {
 	s.lease = make(chan struct{})
 	s.mu.Unlock()
 	if err != nil && len(by.Others) > 0 {
-		return
+		return nil
 	}
 	s.cfg.Heard(b.Reports, by) // of one that is dead too, if nobody else is there: then that is all that can be had
 	if by.Leader {
 		s.cfg.Read(ack.Lines)
 		s.cfg.Over(ack.Over)
 	}
+	return ack.Held
 }
 
 // others are the voters on other hosts that have not been away for a lease, in order. The caller holds mu.

@@ -115,6 +115,18 @@ func (g *Grid) Send(ctx context.Context, open func() (io.ReadCloser, error)) (di
 	return digest, err
 }
 
+// Get has f read what whichever node answers says at path. f is called for every try.
+func (g *Grid) Get(ctx context.Context, path string, f func(io.Reader) error) error {
+	return g.each(ctx, func(ctx context.Context, base string) error {
+		res, err := g.call.Do(ctx, http.MethodGet, base, path, "", nil)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		return f(res.Body)
+	})
+}
+
 // each calls f for one address after the other until one call ends with an answer.
 func (g *Grid) each(ctx context.Context, f func(ctx context.Context, base string) error) error {
 	end := time.Now().Add(g.patience)

@@ -166,7 +166,7 @@ func (l *lab) start(name string) {
 			if !votes {
 				return nil
 			}
-			return h.receiver.Silences(l.names())
+			return h.receiver.Silent(l.names(), fence.Silence)
 		},
 	})
 	h.desk = desk.New(desk.Config{
@@ -206,7 +206,7 @@ func (l *lab) view(self string) cluster.View {
 	names := l.names()
 	silences := map[string]time.Duration{}
 	if r := l.hosts[self].receiver; r != nil {
-		silences = r.Silences(names)
+		silences = r.Silent(names, fence.Silence)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,7 +219,7 @@ func (l *lab) view(self string) cluster.View {
 		}
 		v.Nodes = append(v.Nodes, cluster.NodeState{
 			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain}, Role: role,
-			Alive: silences[n] < fence.Lease+fence.Margin,
+			Alive: silences[n] == 0,
 		})
 	}
 	return v

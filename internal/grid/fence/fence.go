@@ -10,6 +10,8 @@ const (
 	Lease = 3 * time.Second
 	// Margin is what a node may need to stop once its lease has ended.
 	Margin = 500 * time.Millisecond
+	// Silence is for how long a voter must not have heard a node for that to count: see Gone.
+	Silence = Lease + Margin
 	// Every is how often a node sends a beat.
 	Every = time.Second
 )
@@ -76,11 +78,14 @@ func (w *Witness) Silence(node string, now time.Time) time.Duration {
 	return now.Sub(last)
 }
 
-// Silences are the silences of nodes, as a voter tells them to the leader.
-func (w *Witness) Silences(nodes []string, now time.Time) map[string]time.Duration {
-	out := make(map[string]time.Duration, len(nodes))
+// Silent are those of nodes that have not been heard for longer than that, and for how long. With Silence it is what a voter tells
+// the leader: of whom it says nothing it has nothing to say against.
+func (w *Witness) Silent(nodes []string, longer time.Duration, now time.Time) map[string]time.Duration {
+	out := map[string]time.Duration{}
 	for _, n := range nodes {
-		out[n] = w.Silence(n, now)
+		if s := w.Silence(n, now); s > longer {
+			out[n] = s
+		}
 	}
 	return out
 }
@@ -90,7 +95,7 @@ func (w *Witness) Silences(nodes []string, now time.Time) map[string]time.Durati
 func Gone(node string, voters []string, told map[string]map[string]time.Duration) bool {
 	against := 0
 	for _, v := range voters {
-		if s, ok := told[v][node]; ok && s > Lease+Margin {
+		if s, ok := told[v][node]; ok && s > Silence {
 			against++
 		}
 	}

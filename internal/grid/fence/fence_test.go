@@ -99,7 +99,7 @@ func TestGoneMeansStopped(t *testing.T) {
 			told := map[string]map[string]time.Duration{}
 			for _, v := range voters {
 				if !dead[v] && r.IntN(4) > 0 {
-					told[v] = witness[v].Silences([]string{"n"}, now)
+					told[v] = witness[v].Silent([]string{"n"}, Silence, now)
 				}
 			}
 			if Gone("n", voters, told) {

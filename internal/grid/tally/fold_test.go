@@ -3,13 +3,13 @@ package tally_test
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"throng/internal/grid/tally"
 	"throng/internal/metric"
+	"throng/internal/metric/metrictest"
 	"throng/internal/sketch"
 )
 
@@ -131,46 +131,7 @@ func FuzzTotal(f *testing.F) {
 }
 
 // typical is the snapshot of a runner some minutes into a test of a web shop: 50 series, 20 of them trends.
-func typical(seed uint64) metric.Snapshot {
-	r := rand.New(rand.NewPCG(seed, 9))
-	s := metric.Snapshot{Seq: 60 + seed, Groups: []string{"::browse", "::buy"}, Load: metric.Load{VUs: 50, VUsMax: 50, Iterations: 20_000}}
-	trend := func(median, sigma float64) *sketch.Trend {
-		t := new(sketch.Trend)
-		for range 20_000 {
-			v := median * math.Exp(r.NormFloat64()*sigma)
-			if r.IntN(200) == 0 {
-				v *= 8
-			}
-			t.Add(v)
-		}
-		return t
-	}
-	add := func(kind metric.Kind, role metric.Role, name string, tags ...metric.Tag) *metric.Series {
-		s.Series = append(s.Series, metric.Series{Selector: metric.Selector{Metric: name, Tags: tags}, Role: role, Kind: kind, Count: 20_000})
-		return &s.Series[len(s.Series)-1]
-	}
-	for i, name := range []string{"http_req_duration", "http_req_blocked", "http_req_connecting", "http_req_tls_handshaking", "http_req_sending",
-		"http_req_waiting", "http_req_receiving", "iteration_duration", "group_duration", "cart_time", "login_time"} {
-		add(metric.Trend, metric.Total, name).Trend = trend([]float64{45, 0.004, 0.1, 0.2, 0.03, 44, 0.08, 900, 400, 70, 120}[i], 0.5)
-	}
-	for i := range 9 {
-		tag := metric.Tag{Key: "name", Value: fmt.Sprintf("https://shop.example/api/v1/products/%d", i)}
-		add(metric.Trend, metric.Submetric, "http_req_duration", tag).Trend = trend(float64(20+10*i), 0.5)
-	}
-	for i := range 12 {
-		add(metric.Counter, metric.Total, fmt.Sprintf("orders_of_kind_%d", i)).Sum = 20_000
-	}
-	for i := range 16 {
-		check := []metric.Tag{{Key: "group", Value: s.Groups[i%2]}, {Key: "check", Value: fmt.Sprintf("status of step %d is 200", i)}}
-		add(metric.Rate, metric.CheckPart, "checks", check...).Trues = 19_990
-		s.Checks = append(s.Checks, metric.Selector{Metric: "checks", Tags: check})
-	}
-	for _, name := range []string{"vus", "vus_max"} {
-		g := add(metric.Gauge, metric.Total, name)
-		g.Last, g.Min, g.Max, g.LastAt = 50, 1, 50, 1.7e18
-	}
-	return s
-}
+func typical(seed uint64) metric.Snapshot { return metrictest.New(seed).Snapshot(60 + seed) }
 
 func BenchmarkEncodeSnapshot(b *testing.B) {
 	s := typical(1)

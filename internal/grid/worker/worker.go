@@ -271,9 +271,7 @@ func (w *Worker) Heard(reports []beat.Report, by beat.Witness) {
 		}
 		if by.Leader {
 			p.told.reach(rep.Step)
-		}
-		if by.Leader && len(rep.Snapshot) > 0 {
-			p.snapshot.told.reach(rep.Seq)
+			p.snapshot.told.reach(by.Held[beat.Key(rep.Run, rep.Part)])
 		}
 		seq := p.snapshot.heard(rep.Seq, by)
 		if !p.snapshot.safe.reach(seq) {

@@ -134,7 +134,13 @@ const bundle = "1e6ed65d77d6364eeaed5a745ba5c4985ae2b700dd85d7cf7f027bdf294a33fc
 
 // safe is what the beats do: soon after a nudge, everything is with the leader and with another host.
 func (s *stand) safe() {
-	time.AfterFunc(10*time.Millisecond, func() { s.Heard(s.Reports(true), beat.Witness{Name: "v", Leader: true}) })
+	time.AfterFunc(10*time.Millisecond, func() {
+		reports, held := s.Reports(true), map[string]uint64{}
+		for _, r := range reports {
+			held[beat.Key(r.Run, r.Part)] = r.Seq
+		}
+		s.Heard(reports, beat.Witness{Name: "v", Leader: true, Held: held})
+	})
 }
 
 func (s *stand) lease(d time.Duration) {

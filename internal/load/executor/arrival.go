@@ -35,6 +35,7 @@ type arrivals struct {
 	more     bool          // due is when ahead is given out; false after the last one
 	watched  int64         // arrivals below this one will be dropped
 	patience time.Duration // at this instant, if nobody takes them before
+	crowded  bool          // several arrivals share a wake-up of the dispatcher
 	idle     parked        // VUs that wait
 	vus      int64         // VUs that there are, or are being made
 	making   bool          // one is being made: never two at once
@@ -43,7 +44,10 @@ type arrivals struct {
 }
 
 // seat is where one VU waits for work. Its channel has room for one, so handing over never blocks.
-type seat struct{ wake chan time.Duration }
+type seat struct {
+	wake  chan time.Duration
+	turns int // how often in a row it has waited at the front
+}
 
 func newArrivals(b *base, curve pace.Curve, regular time.Duration) (*arrivals, error) {
 	numbers, err := arrivalsOf(b.scenario, b.tuple)
@@ -189,7 +193,7 @@ func (a *arrivals) serve(ctx context.Context, vu VU, start time.Time) {
 
 // work is the life of one VU.
 func (a *arrivals) work(start time.Time, vu VU) {
-	s := seat{make(chan time.Duration, 1)}
+	s := &seat{wake: make(chan time.Duration, 1)}
 	for {
 		due, ok := a.wait(start, s)
 		if !ok {
@@ -205,7 +209,7 @@ func (a *arrivals) work(start time.Time, vu VU) {
 
 // wait returns what is due, parking the VU until something is; false when there will be no more. A parked VU does not count
 // as active.
-func (a *arrivals) wait(start time.Time, s seat) (due time.Duration, ok bool) {
+func (a *arrivals) wait(start time.Time, s *seat) (due time.Duration, ok bool) {
 	a.mu.Lock()
 	if a.more && !a.closed && a.due <= time.Since(start) {
 		due = a.take()
@@ -216,13 +220,23 @@ func (a *arrivals) wait(start time.Time, s seat) (due time.Duration, ok bool) {
 		a.mu.Unlock()
 		return 0, false
 	}
-	a.idle.push(s)
+	a.park(s)
 	a.mu.Unlock()
 
 	a.activate(-1)
 	due, ok = <-s.wake
 	a.activate(1)
 	return due, ok
+}
+
+// park lets a VU wait behind all others, or for some turns in front of them. The caller holds mu.
+func (a *arrivals) park(s *seat) {
+	if s.turns++; a.crowded && s.turns < turnsInARow {
+		a.idle.pushFront(s)
+		return
+	}
+	s.turns = 0
+	a.idle.push(s)
 }
 
 // close sends all parked VUs home; the others go when they come back from their iteration.

@@ -46,7 +46,7 @@ func BenchmarkArrival(b *testing.B) {
 func BenchmarkArrivalTaken(b *testing.B) {
 	s := plan.Scenario{Executor: plan.ConstantArrivalRate, Rate: 1e9, TimeUnit: time.Second, Duration: time.Hour, PreAllocatedVUs: 2, MaxVUs: 2}
 	a := mustNew(b, s, nil, idler{}).(*arrivals)
-	start, s1 := time.Now().Add(-time.Hour), seat{make(chan time.Duration, 1)}
+	start, s1 := time.Now().Add(-time.Hour), &seat{wake: make(chan time.Duration, 1)}
 	b.ReportAllocs()
 	for b.Loop() {
 		due, ok := a.wait(start, s1)

@@ -15,6 +15,11 @@ const (
 	// quantum is the least time between two wake-ups of the dispatcher. Below a thousand arrivals a second each has its
 	// own; above, several share one and begin up to a quantum late, which is measured, since each knows when it was due.
 	quantum = time.Millisecond
+	// turnsInARow is how many arrivals a VU takes before the next one has its turn, where several arrivals share a wake-up
+	// of the dispatcher. All VUs get their share as they do in turn, but what a VU works on is still in the processor's
+	// cache the next time. Where arrivals come one by one the VUs take turns, as in k6: a test of few iterations uses many
+	// VUs. See TestVUsTakeTurns.
+	turnsInARow = 8
 )
 
 // dispatch deals with all that is due at now and returns when it must be called again. A VU that it adds works until ctx ends,
@@ -41,6 +46,7 @@ func (a *arrivals) dispatch(ctx, making context.Context, now time.Duration) (nex
 		next = a.patience
 	case a.more:
 		next = max(a.due, a.planned+quantum)
+		a.crowded = next > a.due
 	default:
 		next, over = a.regular, now >= a.regular
 	}
@@ -111,24 +117,38 @@ func (a *arrivals) grow(ctx, making context.Context) {
 
 // parked is a ring of VUs, first in first out: as in k6, work goes round all of them.
 type parked struct {
-	ring        []seat
+	ring        []*seat
 	head, count int
 }
 
 func (p *parked) len() int { return p.count }
 
-func (p *parked) push(s seat) {
-	if p.count == len(p.ring) {
-		bigger := make([]seat, max(8, 2*p.count))
-		n := copy(bigger, p.ring[p.head:])
-		copy(bigger[n:], p.ring[:p.head])
-		p.ring, p.head = bigger, 0
-	}
+func (p *parked) push(s *seat) {
+	p.grow()
 	p.ring[(p.head+p.count)%len(p.ring)] = s
 	p.count++
 }
 
-func (p *parked) pop() seat {
+// pushFront makes s the next one out.
+func (p *parked) pushFront(s *seat) {
+	p.grow()
+	p.head = (p.head + len(p.ring) - 1) % len(p.ring)
+	p.ring[p.head] = s
+	p.count++
+}
+
+// grow makes room for one more.
+func (p *parked) grow() {
+	if p.count < len(p.ring) {
+		return
+	}
+	bigger := make([]*seat, max(8, 2*p.count))
+	n := copy(bigger, p.ring[p.head:])
+	copy(bigger[n:], p.ring[:p.head])
+	p.ring, p.head = bigger, 0
+}
+
+func (p *parked) pop() *seat {
 	s := p.ring[p.head]
 	p.head = (p.head + 1) % len(p.ring)
 	p.count--

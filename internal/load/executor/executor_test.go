@@ -234,7 +234,7 @@ func TestALateDispatcherDoesNotBlameTheVUs(t *testing.T) {
 		s := plan.Scenario{Executor: plan.ConstantArrivalRate, Rate: 1000, TimeUnit: sec, Duration: sec, PreAllocatedVUs: 10, MaxVUs: 10, GracefulStop: sec}
 		a := mustNew(t, s, nil, l).(*arrivals)
 		for range 10 {
-			a.idle.push(seat{make(chan time.Duration, 1)})
+			a.idle.push(&seat{wake: make(chan time.Duration, 1)})
 		}
 		a.dispatch(t.Context(), t.Context(), 50*ms)
 		if a.ahead != 10 || l.dropped != 0 {

@@ -30,7 +30,7 @@ func (s *Shared) NewClient() *Client { return &Client{s: s} }
 // Do sends req and reads the whole answer. Its error is ErrInterrupted or an *Error.
 //
 // What it does step by step returns before the wait begins, for under the frames of this function virtual users wait by
-// the thousand.
+// the thousand. See TestWaitingTakesLittleStack.
 func (c *Client) Do(req *Request, resp *Response) error {
 	resp.reset(time.Now())
 	for {

@@ -263,34 +263,37 @@ func (m *Meter) lock(hint uint32) *shard {
 // add folds one sample. The shard is locked.
 func (sh *shard) add(s *Series, v float64, at time.Time, meta map[string]string) {
 	for _, i := range s.sinks {
-		k := sh.sink(int(i))
-		k.count++
-		switch s.m.Kind {
-		case metric.Counter:
-			k.sum += v
-		case metric.Rate:
-			if v != 0 {
-				k.trues++
-			}
-		case metric.Trend:
-			if k.trend == nil {
-				k.trend = new(sketch.Trend)
-			}
-			k.trend.Add(v)
-		case metric.Gauge:
-			if k.count == 1 || v < k.min {
-				k.min = v
-			}
-			if k.count == 1 || v > k.max {
-				k.max = v
-			}
-			if ns := at.UnixNano(); ns >= k.lastAt {
-				k.last, k.lastAt = v, ns
-			}
-		}
+		sh.sink(int(i)).fold(s.m.Kind, v, at)
 	}
 	if sh.keeps {
 		sh.keep(s, v, at, meta)
+	}
+}
+
+func (k *sink) fold(kind metric.Kind, v float64, at time.Time) {
+	k.count++
+	switch kind {
+	case metric.Counter:
+		k.sum += v
+	case metric.Rate:
+		if v != 0 {
+			k.trues++
+		}
+	case metric.Trend:
+		if k.trend == nil {
+			k.trend = new(sketch.Trend)
+		}
+		k.trend.Add(v)
+	case metric.Gauge:
+		if k.count == 1 || v < k.min {
+			k.min = v
+		}
+		if k.count == 1 || v > k.max {
+			k.max = v
+		}
+		if ns := at.UnixNano(); ns >= k.lastAt {
+			k.last, k.lastAt = v, ns
+		}
 	}
 }
 

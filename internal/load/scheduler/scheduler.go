@@ -298,14 +298,17 @@ func (s *Scheduler) part() float64 {
 func (s *Scheduler) makeVUs(ctx context.Context) error {
 	planned, _, _ := executor.Requirements(s.scenarios, s.tuple)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for range planned {
+	var taken atomic.Int64
+	for range min(int64(runtime.GOMAXPROCS(0)), planned) { // one goroutine makes many: it needs a deep stack, which grows once
 		g.Go(func() error {
-			v, err := s.newVU(ctx)
-			if err == nil {
+			for taken.Add(1) <= planned {
+				v, err := s.newVU(ctx)
+				if err != nil {
+					return err
+				}
 				s.pool.put(v)
 			}
-			return err
+			return nil
 		})
 	}
 	err := g.Wait()

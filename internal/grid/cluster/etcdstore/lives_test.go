@@ -155,6 +155,41 @@ func TestARemovedMemberSaysSo(t *testing.T) {
 	}
 }
 
+func TestAMemberWithoutAMajorityStops(t *testing.T) {
+	t.Parallel()
+	ctx := soon(t)
+	c1, c2 := config(t, "h1"), config(t, "h2")
+	h1, err := Bootstrap(ctx, c1, "majority")
+	running(t, h1, err)
+	id, err := h1.AddLearner(ctx, c2.PeerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h2, err := Join(ctx, c2, map[string]string{"h1": c1.PeerURL, "h2": c2.PeerURL})
+	running(t, h2, err)
+	sooner(t, func() error { return h1.Promote(ctx, id) })
+	for _, s := range []*Server{h1, h2} {
+		if err := s.Stop(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone, err := Restart(ctx, c2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := alone.Stop(ctx); err != nil || time.Since(began) > 3*time.Second {
+		t.Errorf("it stopped after %v: %v", time.Since(began), err)
+	}
+	again, err := Restart(ctx, c2) // on the same addresses
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheStoreSurvivesAChangeOfWays(t *testing.T) {
 	t.Parallel()
 	s, err := Bootstrap(soon(t), config(t, "h1"), "ways")
@@ -207,10 +242,13 @@ func TestADeepDirectoryHasAShortSocket(t *testing.T) {
 
 func TestAnIPv6AddressAndAHostName(t *testing.T) {
 	t.Parallel()
-	for _, host := range []string{"localhost", "[::1]"} {
+	for _, host := range []string{"some-host", "[::1]"} {
 		c := config(t, "h1")
 		_, port, _ := strings.Cut(strings.TrimPrefix(c.PeerURL, "http://"), ":")
 		c.PeerURL = "http://" + host + ":" + port
+		if host == "some-host" {
+			c.Listen = "127.0.0.1:" + port
+		}
 		s, err := Bootstrap(soon(t), c, host)
 		if err != nil && strings.Contains(err.Error(), "cannot assign requested address") {
 			t.Logf("no IPv6 here: %v", err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -44,6 +43,8 @@ type Config struct {
 	Dir string
 	// ClientURL and PeerURL are where others reach this member; at the former the node answers and passes on (see Socket).
 	ClientURL, PeerURL string
+	// Listen is the IP:PORT at which PeerURL is served, if the latter names no IP.
+	Listen string
 	// Peers proves to other members who we are; nil: in the clear.
 	Peers *TLSFiles
 	Log   *slog.Logger
@@ -112,7 +113,7 @@ func start(ctx context.Context, c Config, how func(*embed.Config)) (*Server, err
 		return nil, fmt.Errorf("close the member's directory: %w", err)
 	}
 	s := &Server{book: newLogbook(c.Log), ended: make(chan struct{}), done: make(chan struct{})}
-	cfg, err := s.config(ctx, c)
+	cfg, err := s.config(c)
 	if err != nil {
 		s.book.close()
 		return nil, err
@@ -149,7 +150,7 @@ func (s *Server) launch(ctx context.Context, cfg *embed.Config) error {
 		go func() {
 			defer close(undone)
 			if <-started == nil {
-				_ = s.book.guarded(func() error { s.etcd.Close(); return nil })
+				_ = s.book.guarded(func() error { s.shut(); return nil })
 			}
 			s.book.close()
 		}()
@@ -165,7 +166,7 @@ func (s *Server) launch(ctx context.Context, cfg *embed.Config) error {
 const undoPatience = 5 * time.Second
 
 // config is etcd's configuration, up to the question with whom it starts.
-func (s *Server) config(ctx context.Context, c Config) (*embed.Config, error) {
+func (s *Server) config(c Config) (*embed.Config, error) {
 	peer, err := url.Parse(c.PeerURL)
 	if err != nil {
 		return nil, fmt.Errorf("peer URL: %w", err)
@@ -174,16 +175,16 @@ func (s *Server) config(ctx context.Context, c Config) (*embed.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client URL: %w", err)
 	}
-	listen, err := bindURLs(ctx, *peer)
-	if err != nil {
-		return nil, err
+	listen := *peer
+	if c.Listen != "" {
+		listen.Host = c.Listen
 	}
 	if s.socket, err = socketPath(c.Dir); err != nil {
 		return nil, err
 	}
 	e := embed.NewConfig()
 	e.Name, e.Dir = c.Name, c.Dir
-	e.ListenPeerUrls, e.AdvertisePeerUrls = listen, []url.URL{*peer}
+	e.ListenPeerUrls, e.AdvertisePeerUrls = []url.URL{listen}, []url.URL{*peer}
 	e.ListenClientUrls, e.AdvertiseClientUrls = []url.URL{{Scheme: "unix", Path: s.socket}}, []url.URL{*client}
 	e.StrictReconfigCheck, e.PreVote = true, true
 	e.TickMs, e.ElectionMs = 100, 1000
@@ -201,36 +202,6 @@ func (s *Server) config(ctx context.Context, c Config) (*embed.Config, error) {
 		e.TlsMinVersion = "TLS1.3"
 	}
 	return e, nil
-}
-
-// bindURLs are where to listen for a URL by which others reach us. A host name is bound at those of its addresses that this
-// host has; if it has none of them (there is a translation on the way), everywhere.
-func bindURLs(ctx context.Context, u url.URL) ([]url.URL, error) {
-	host, port := u.Hostname(), u.Port()
-	if port == "" {
-		return nil, fmt.Errorf("peer URL %s names no port", u.String())
-	}
-	if net.ParseIP(host) != nil {
-		return []url.URL{u}, nil
-	}
-	found, err := net.DefaultResolver.LookupIPAddr(ctx, host)
-	if err != nil {
-		return nil, fmt.Errorf("find the addresses of %s: %w", host, err)
-	}
-	own, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil, fmt.Errorf("list the addresses of this host: %w", err)
-	}
-	var out []url.URL
-	for _, a := range found {
-		if a.IP.IsLoopback() || slices.ContainsFunc(own, func(o net.Addr) bool { n, ok := o.(*net.IPNet); return ok && n.IP.Equal(a.IP) }) {
-			out = append(out, url.URL{Scheme: u.Scheme, Host: net.JoinHostPort(a.String(), port)})
-		}
-	}
-	if len(out) == 0 {
-		out = append(out, url.URL{Scheme: u.Scheme, Host: net.JoinHostPort("0.0.0.0", port)})
-	}
-	return out, nil
 }
 
 // await notices the end of etcd, whoever brought it about.
@@ -282,12 +253,23 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 }
 
+// shut closes etcd. One that is not ready, because there is no majority, say, must be stopped before: Close would wait for the
+// goroutine that serves, and that one for etcd to be ready. See TestAMemberWithoutAMajorityStops.
+func (s *Server) shut() {
+	select {
+	case <-s.etcd.Server.ReadyNotify():
+	default:
+		s.etcd.Server.HardStop()
+	}
+	s.etcd.Close()
+}
+
 func (s *Server) stop() {
 	defer close(s.done)
 	closed := make(chan error, 1)
 	go func() {
 		closed <- s.book.guarded(func() error {
-			s.etcd.Close()
+			s.shut()
 			for range s.etcd.Err() { //nolint:revive // what is left to tell is in the log
 			}
 			return nil
