@@ -82,7 +82,9 @@ func newLeader(tb testing.TB, workers int) *leader {
 	var d *Desk
 	receiver := beat.NewReceiver(beat.ReceiverConfig{
 		Self: "v1", Grid: func() (string, uint64, []string) { return "v1", 1, voters }, Caller: func(*http.Request) string { return "" },
-		Lines: func(node, run, part string, lines []beat.Line, left int64) bool { return d.Lines(node, run, part, lines, left) },
+		Lines: func(node, run, part string, lines []beat.Line, left int64) bool {
+			return d.Lines(node, run, part, lines, left)
+		},
 	})
 	d = New(Config{
 		Self: "v1", Store: memstore.New().Link(), Receiver: receiver, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Client: &courier.Client{},
