@@ -44,6 +44,8 @@ type Config struct {
 	Log         *slog.Logger
 	Console     *slog.Logger
 	UserAgent   string // what is sent where the options name none
+	// Warned says that the user has been told what is odd about the options.
+	Warned bool
 	// NoThresholds leaves thresholds unread.
 	NoThresholds bool
 	// MemoryLimit ends the run before the heap holds more bytes; 0 means no limit.
@@ -224,6 +226,9 @@ func (s *Scheduler) prepare() error {
 		return err
 	}
 	for _, w := range warnings {
+		if s.cfg.Warned {
+			break
+		}
 		s.cfg.Log.Warn(w)
 	}
 	if s.scenarios, err = plan.Derive(s.ready.Options); err != nil {
