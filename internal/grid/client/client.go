@@ -161,7 +161,7 @@ func (g *Grid) each(ctx context.Context, f func(ctx context.Context, base string
 // hopeless reports that an address will not be any better later.
 func hopeless(err error) bool {
 	var dns *net.DNSError
-	var stranger interface{ Hopeless() bool } // trust's
+	var stranger interface{ Hopeless() bool }                                                                                                                           // trust's
 	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &stranger) && stranger.Hopeless() || strings.Contains(err.Error(), "HTTP response to HTTPS client") // as net/http words it
 }
 

@@ -116,7 +116,7 @@ func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 		return order.Reply{}, p.orDeath(err)
 	}
 	r, err := p.w.cfg.Start(p.ctx, Start{
-		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge, Lines: p.ship,
+		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, LeftOut: p.lines.drop, Fresh: p.w.cfg.Nudge, Lines: p.ship,
 	})
 	if err != nil {
 		p.enter(beat.Failed, err)
