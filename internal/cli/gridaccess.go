@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"throng/internal/grid/client"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/trust"
+	"throng/internal/node"
 )
 
 // access is how a command finds a grid and proves who it is.
@@ -66,22 +68,20 @@ func addresses(text string) (out []string, plain bool, err error) {
 			a = "https://" + a
 		}
 		u, err := url.Parse(a)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
 			return nil, false, fault.New(fault.InvalidConfig, fmt.Errorf("%q is no address of a node: https://HOST:2379 would be right", a))
 		}
-		plain = u.Scheme == "http"
-		out = append(out, u.Scheme+"://"+u.Host)
-	}
-	if plain {
-		for _, a := range out {
-			u, err := url.Parse(a)
-			if err != nil {
-				return nil, false, err
-			}
-			if err := trust.CheckInsecure(u.Hostname()); err != nil {
-				return nil, false, fault.New(fault.InvalidConfig, err)
-			}
+		if len(out) > 0 && plain != (u.Scheme == "http") {
+			return nil, false, fault.New(fault.InvalidConfig, fmt.Errorf("%q has addresses with TLS and without: a grid has either", text))
 		}
+		if plain = u.Scheme == "http"; plain && trust.CheckInsecure(u.Hostname()) != nil {
+			return nil, false, fault.WithHint(fault.InvalidConfig, fmt.Errorf("a grid without TLS is reached at loopback addresses, and %q is none", u.Hostname()), "https:// would be right")
+		}
+		port := u.Port()
+		if port == "" {
+			port = node.DefaultClientPort
+		}
+		out = append(out, u.Scheme+"://"+net.JoinHostPort(u.Hostname(), port))
 	}
 	return out, plain, nil
 }

@@ -23,6 +23,7 @@ import (
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/desk"
 	"throng/internal/load/executor"
+	"throng/internal/load/scheduler"
 	"throng/internal/metric"
 	"throng/internal/plan"
 	"throng/internal/run"
@@ -78,7 +79,9 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	if err != nil {
 		return err
 	}
-	if _, err := grid.Learn(ctx); err != nil {
+	until, stop := untilSignal(ctx)
+	defer stop()
+	if _, err := grid.Learn(until); err != nil {
 		return err
 	}
 	asked, err := f.asked(g, t)
@@ -93,19 +96,15 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 		return fault.WithHint(fault.InvalidConfig, errors.New("--out writes files here, and --detach leaves"), "leave one of them away")
 	}
 	asked.Outputs, asked.OutputEnv = outputsOf(t), g.outputEnv()
-	opts, runner, err := t.inspect(ctx, g)
+	opts, ready, err := g.check(until, t)
 	if err != nil {
 		return err
 	}
-	runner.Close()
-	ready, err := readyOf(opts, t.runtime.NoThresholds)
+	id, err := g.submit(until, grid, t, opts, asked)
 	if err != nil {
 		return err
 	}
-	id, err := g.submit(ctx, grid, t, opts, asked)
-	if err != nil {
-		return err
-	}
+	stop() // from here on a signal stops the run
 	if f.detach {
 		_, err := fmt.Fprintln(g.Stdout, id)
 		return err
@@ -126,6 +125,22 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	}
 	defer stopOutputs()
 	return s.follow(ctx)
+}
+
+// check finds here what every node would find wrong with a test. It returns the options as they are packed, and what the runners of
+// the whole test together will be.
+func (g *global) check(ctx context.Context, t *test) (plan.Options, run.Ready, error) {
+	runner := t.scheduler(g, g.console(), func(c *scheduler.Config) { c.NoThresholds = t.runtime.NoThresholds })
+	defer runner.Close()
+	read, err := runner.Inspect(ctx)
+	if err != nil {
+		return read.Options, read, err
+	}
+	if _, _, err := requirementsOf(read.Options); err != nil {
+		return read.Options, read, err
+	}
+	ready, err := runner.Check()
+	return read.Options, ready, err
 }
 
 // outputEnv are the variables of this environment that outputs read.
@@ -165,26 +180,6 @@ func (s *follower) startOutputs() (stop func(), err error) {
 	}, nil
 }
 
-// readyOf is what the runners of the whole test together will be.
-func readyOf(opts plan.Options, noThresholds bool) (run.Ready, error) {
-	if _, _, err := requirementsOf(opts); err != nil {
-		return run.Ready{}, err
-	}
-	derived, _, err := opts.WithScenarios()
-	if err != nil {
-		return run.Ready{}, err
-	}
-	r := run.Ready{Options: derived}
-	if r.Scenarios, err = plan.Derive(opts); err != nil {
-		return r, err
-	}
-	if r.Segment, err = opts.Tuple(); err != nil {
-		return r, err
-	}
-	_, r.MaxVUs, r.MaxDuration = executor.Requirements(r.Scenarios, r.Segment)
-	return r, nil
-}
-
 // submit sends the test to the grid and returns the run's id.
 func (g *global) submit(ctx context.Context, grid *client.Grid, t *test, opts plan.Options, asked cluster.Asked) (string, error) {
 	name, err := t.packForGrid(opts)
@@ -198,10 +193,29 @@ func (g *global) submit(ctx context.Context, grid *client.Grid, t *test, opts pl
 	}
 	asked.Bundle, asked.ID = digest, desk.NewID(time.Now())
 	var rec cluster.Run
-	if err := grid.Slow().JSON(ctx, http.MethodPost, desk.RunsPath, asked, &rec); err != nil {
-		return "", err
+	err = grid.Slow().JSON(ctx, http.MethodPost, desk.RunsPath, asked, &rec)
+	if err != nil && ctx.Err() != nil { // it may have arrived
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		why := desk.StopCall{Why: err.Error(), Kind: fault.Interrupted}
+		_ = grid.JSON(ctx, http.MethodPost, desk.RunsPath+"/"+asked.ID+"/stop", why, nil) // if it has not, there is nothing to stop
 	}
-	return rec.ID, nil
+	return rec.ID, err
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM, and what stops the waiting for them.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case sig := <-caught:
+			cancel(fault.New(fault.Interrupted, fmt.Errorf("test run was aborted because k6 received a '%s' signal", sig)))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { signal.Stop(caught); cancel(nil) }
 }
 
 // follower shows a run of the grid.
@@ -272,9 +286,7 @@ func (s *follower) signals(ctx context.Context, cancel context.CancelCauseFunc) 
 				cancel(fault.WithHint(fault.Interrupted, fmt.Errorf("run %s goes on without being followed", s.id), "throng attach follows it again, throng stop ends it"))
 				return
 			}
-			if err := s.grid.Patient().JSON(ctx, http.MethodPost, desk.RunsPath+"/"+s.id+"/stop", desk.StopCall{Why: why.Error(), Kind: fault.Interrupted}, nil); err != nil {
-				s.log.Error("the run could not be stopped: " + err.Error())
-			}
+			watcher.Go(func() { s.stop(ctx, why) })
 		}
 		select {
 		case <-done:
@@ -286,7 +298,16 @@ func (s *follower) signals(ctx context.Context, cancel context.CancelCauseFunc) 
 	return func() {
 		signal.Stop(caught)
 		close(done)
+		cancel(nil)
 		watcher.Wait()
+	}
+}
+
+// stop asks the grid to end the run.
+func (s *follower) stop(ctx context.Context, why error) {
+	err := s.grid.Patient().JSON(ctx, http.MethodPost, desk.RunsPath+"/"+s.id+"/stop", desk.StopCall{Why: why.Error(), Kind: fault.Interrupted}, nil)
+	if err != nil && ctx.Err() == nil { // else it has ended meanwhile
+		s.log.Error("the run could not be stopped: " + err.Error())
 	}
 }
 

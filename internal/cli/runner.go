@@ -107,7 +107,7 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 		return nil, err
 	}
 	s := t.scheduler(g, slog.New(up.Console(level)), func(c *scheduler.Config) {
-		c.Share, c.Parts, c.NoThresholds, c.Tags, c.Raw = share, job.Parts, job.NoThresholds, job.Tags, len(outputs) > 0
+		c.Share, c.Parts, c.NoThresholds, c.Tags, c.Raw, c.Warned = share, job.Parts, job.NoThresholds, job.Tags, len(outputs) > 0, true
 		c.Consolidate = t.packedOptions(job)
 		if job.Shared {
 			c.Shared = asker{up, job.Runner}

@@ -92,7 +92,7 @@ func (g *global) tableOfRuns(all []*cluster.Run) error {
 	w := tabwriter.NewWriter(g.Stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "RUN\tSTATE\tEXIT CODE\tSUBMITTED\tTOOK\tSCRIPT\tNOTE")
 	for _, r := range all {
-		code, took, note := "-", "-", r.Error
+		code, took, note := "-", "-", firstLine(r.Error)
 		if r.ExitCode != nil {
 			code = fmt.Sprint(*r.ExitCode)
 		}
@@ -108,6 +108,15 @@ func (g *global) tableOfRuns(all []*cluster.Run) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, code, r.Submitted.Local().Format(time.DateTime), took, r.Asked.Name, note)
 	}
 	return w.Flush()
+}
+
+// firstLine is what of a text fits into a row.
+func firstLine(text string) string {
+	line, _, more := strings.Cut(text, "\n")
+	if more {
+		line += " ..."
+	}
+	return line
 }
 
 // oneRun says what is missing in the words of a command.

@@ -3,8 +3,6 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -111,7 +109,7 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 		Log: func(rec pipe.Record) {
 			s.Line(beat.Line{At: rec.Time, Level: int(rec.Level), Text: rec.Message, Attrs: rec.Attrs, Console: rec.Console})
 			if rec.LeftOut > 0 {
-				s.Line(beat.Line{At: rec.Time, Level: int(slog.LevelWarn), Text: fmt.Sprintf("lines that were left out because they came too fast: %d", rec.LeftOut)})
+				s.LeftOut(rec.LeftOut)
 			}
 		},
 	})

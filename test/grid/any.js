@@ -60,7 +60,7 @@ export function handleSummary(data) {
   }
   const count = (name) => (data.metrics[name] ? data.metrics[name].values.count : 0);
   return { stdout: JSON.stringify({
-    iterations: count('iterations'), reqs: count('http_reqs'), counted: count('counted'), third: count('counted{kind:third}'),
+    iterations: count('iterations'), dropped: count('dropped_iterations'), reqs: count('http_reqs'), counted: count('counted'), third: count('counted{kind:third}'),
     known: data.metrics.known && data.metrics.known.values, even: data.metrics.even && data.metrics.even.values,
     last: data.metrics.last && data.metrics.last.values, state: Object.keys(data.state).sort(),
   }) + '\n' };

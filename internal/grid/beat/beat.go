@@ -44,6 +44,7 @@ type Report struct {
 	Run      string         `json:"run"`
 	Part     string         `json:"part"`
 	Phase    Phase          `json:"phase"`
+	Step     uint64         `json:"step,omitempty"`  // how often the phase has changed
 	Fault    *courier.Fault `json:"fault,omitempty"` // why it failed, or what its scenarios ended with
 	Marked   bool           `json:"marked,omitempty"`
 	Elapsed  time.Duration  `json:"elapsed,omitempty"` // of its scenarios

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,7 +144,7 @@ func (g *Grid) each(ctx context.Context, f func(ctx context.Context, base string
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			refused = refused && errors.Is(err, courier.ErrRefused)
+			refused = refused && (errors.Is(err, courier.ErrRefused) || hopeless(err))
 			last = err
 		}
 		if refused || time.Now().After(end) {
@@ -154,6 +156,13 @@ func (g *Grid) each(ctx context.Context, f func(ctx context.Context, base string
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// hopeless reports that an address will not be any better later.
+func hopeless(err error) bool {
+	var dns *net.DNSError
+	var stranger interface{ Hopeless() bool }                                                                                                                           // trust's
+	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &stranger) && stranger.Hopeless() || strings.Contains(err.Error(), "HTTP response to HTTPS client") // as net/http words it
 }
 
 // elsewhere reports whether another node, or the same one later, may answer better.

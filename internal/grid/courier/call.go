@@ -144,6 +144,9 @@ func remoteError(res *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10)) // what of the words arrives is told
 	if json.Unmarshal(b, &a) != nil || a.Error == "" {
 		a.Error = fmt.Sprintf("%s answered %s", res.Request.URL.Host, res.Status)
+		if strings.Contains(string(b), "HTTP request to an HTTPS server") { // as net/http words it
+			a.Error = fmt.Sprintf("%s speaks TLS: https:// would be right", res.Request.URL.Host)
+		}
 	}
 	return classed(a, &RemoteError{Status: res.StatusCode, text: a.Error, is: sentinels()[a.Code]})
 }

@@ -32,7 +32,7 @@ func choose(v cluster.View, asked cluster.Asked, without []string) ([]cluster.No
 		}
 	}
 	if len(out) == 0 || len(out) < asked.Nodes {
-		text := fmt.Sprintf("the grid has no node that could take the load: %d nodes", len(v.Nodes))
+		text := "the grid has no node that could take the load: " + census(v)
 		if len(out) > 0 {
 			text = fmt.Sprintf("the grid has %d nodes that could take the load, %d were asked for", len(out), asked.Nodes)
 		}
@@ -49,6 +49,20 @@ func choose(v cluster.View, asked cluster.Asked, without []string) ([]cluster.No
 		slices.SortFunc(out, func(a, b cluster.NodeState) int { return strings.Compare(a.Name, b.Name) })
 	}
 	return out, nil
+}
+
+// census counts the nodes.
+func census(v cluster.View) string {
+	dead, drained := 0, 0
+	for _, n := range v.Nodes {
+		dead += bit(!n.Alive)
+		drained += bit(n.Alive && n.Drained)
+	}
+	text := fmt.Sprintf("of %d nodes %d are dead and %d are drained", len(v.Nodes), dead, drained)
+	if len(v.Nodes) == 1 {
+		text = "its one node is drained"
+	}
+	return text
 }
 
 func bit(yes bool) int {

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -52,7 +53,8 @@ type feed struct {
 	mu      sync.Mutex // guards what follows
 	events  []Event    // lines and stages, numbered without a gap
 	next    int64
-	text    int // bytes of events
+	text    int              // bytes of events
+	dropped map[string]int64 // lines that were left out, by node, and that nobody has been told of yet
 	tick    *Tick
 	over    bool
 	changed chan struct{} // closed, and made anew, at every change
@@ -138,6 +140,7 @@ func (d *Desk) close(f *feed, rec *cluster.Run) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.over = true
+	f.tellDropped()
 	if rec != nil {
 		f.append(Event{Over: true, State: rec.State})
 	}
@@ -198,6 +201,7 @@ func (f *feed) now(t Tick) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.tick = &t
+	f.tellDropped()
 	f.notify()
 }
 
@@ -219,10 +223,29 @@ func (f *feed) stop(why error) bool {
 	return stop != nil
 }
 
+// drop notes lines of a node that were left out. They are told once a second: there may be many such notes.
+func (f *feed) drop(node string, n int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dropped == nil {
+		f.dropped = map[string]int64{}
+	}
+	f.dropped[node] += n
+}
+
+// tellDropped tells of the lines that were left out. The caller holds mu.
+func (f *feed) tellDropped() {
+	for _, node := range slices.Sorted(maps.Keys(f.dropped)) {
+		f.append(warning(node, leftOutText(f.dropped[node])))
+	}
+	f.dropped = nil
+}
+
 // history are the lines that were told.
 func (f *feed) history() []Event {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.tellDropped()
 	var out []Event
 	for _, e := range f.events {
 		if e.Line != nil {
@@ -256,13 +279,13 @@ func (d *Desk) Lines(node, runID, _ string, lines []beat.Line, leftOut int64) bo
 	if f == nil {
 		return false
 	}
-	events := make([]Event, 0, len(lines)+1)
+	events := make([]Event, 0, len(lines))
 	for _, l := range lines {
 		events = append(events, Event{Node: node, Line: &l})
 	}
-	if leftOut > 0 {
-		events = append(events, warning(node, leftOutText(leftOut)))
-	}
 	f.say(events...)
+	if leftOut > 0 {
+		f.drop(node, leftOut)
+	}
 	return true
 }

@@ -39,13 +39,19 @@ func verifyPinned(cs tls.ConnectionState, pin, host string, now time.Time) error
 	leaf, rest := cs.PeerCertificates[0], cs.PeerCertificates[1:]
 	i := slices.IndexFunc(rest, func(c *x509.Certificate) bool { return isAuthority(c) && pinOf(c) == pin })
 	if i < 0 {
-		return fmt.Errorf("the server at %s is not of the grid that the token is for: it shows no authority with the token's pin %.12s", host, pin)
+		return otherGrid{fmt.Errorf("the server at %s is not of the grid that the token is for: it shows no authority with the token's pin %.12s", host, pin)}
 	}
 	if err := verifyLeaf(leaf, rest[i], host, now); err != nil {
 		return fmt.Errorf("the server at %s: %w", host, err)
 	}
 	return nil
 }
+
+// otherGrid is the error of who has found a server of another grid.
+type otherGrid struct{ error }
+
+// Hopeless says that asking again is of no use.
+func (otherGrid) Hopeless() bool { return true }
 
 // PinnedTransport makes requests to the nodes of one grid: over TLS alone, HTTP/2 where it can, through no proxy.
 func PinnedTransport(pin string, now func() time.Time) *http.Transport {

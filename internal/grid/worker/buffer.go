@@ -38,6 +38,13 @@ func (l *lines) add(line beat.Line) {
 	l.kept = append(l.kept, line)
 }
 
+// drop counts lines that did not get here.
+func (l *lines) drop(n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leftOut += n
+}
+
 func (l *lines) pending(whole bool) (first int64, some []beat.Line, leftOut int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -35,10 +35,13 @@ type part struct {
 	cancel   context.CancelCauseFunc
 	lines    lines
 	snapshot encoded
+	told     mark  // the step that the leader knows of
 	shipped  int64 // chunks of lines; used by one goroutine
 
 	mu     sync.Mutex // guards what follows
 	phase  beat.Phase
+	step   uint64 // how often it has changed
+	yields bool   // the runner was asked to yield
 	fault  error
 	runner Runner
 	begun  time.Time // its scenarios, on this node's clock
@@ -95,6 +98,7 @@ func (p *part) enter(to beat.Phase, err error) {
 		return
 	}
 	p.phase, p.fault = to, err
+	p.step++
 	p.mu.Unlock()
 	p.w.cfg.Nudge()
 }
@@ -112,7 +116,7 @@ func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 		return order.Reply{}, p.orDeath(err)
 	}
 	r, err := p.w.cfg.Start(p.ctx, Start{
-		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge, Lines: p.ship,
+		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, LeftOut: p.lines.drop, Fresh: p.w.cfg.Nudge, Lines: p.ship,
 	})
 	if err != nil {
 		p.enter(beat.Failed, err)
@@ -216,11 +220,19 @@ func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
 	p.enter(beat.Running, nil)
 	err := r.Run(ctx, run.Begin{Setup: b.Setup, At: at, Used: b.Used, Exact: b.Exact, Reserve: b.Reserve})
 	p.mark(&p.ended, time.Now())
-	if err != nil {
-		err = p.orDeath(err)
-	}
-	if !errors.Is(err, run.ErrLost) {
-		p.enter(beat.Ended, err)
+	p.mu.Lock()
+	yields := p.yields
+	p.mu.Unlock()
+	switch {
+	case err != nil:
+		if err = p.orDeath(err); !errors.Is(err, run.ErrLost) {
+			p.enter(beat.Ended, err)
+		}
+	case yields:
+		p.enter(beat.Yielded, nil)
+		err = run.Lost(errLeaving)
+	default:
+		p.enter(beat.Ended, nil)
 	}
 	// The last snapshot must be with the leader before it hears that all is over: else it would sum up without it.
 	p.flush()
@@ -254,6 +266,10 @@ func (p *part) flush() {
 	p.w.cfg.Nudge()
 	wctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
 	defer cancel()
+	p.mu.Lock()
+	step := p.step
+	p.mu.Unlock()
+	p.told.wait(wctx, step)
 	p.snapshot.told.wait(wctx, want)
 	p.snapshot.safe.wait(wctx, want)
 	p.lines.flush(wctx)
@@ -309,6 +325,9 @@ func (p *part) yield(ctx context.Context, patience time.Duration) error {
 	if r == nil || phase.Over() {
 		return nil
 	}
+	p.mu.Lock()
+	p.yields = true
+	p.mu.Unlock()
 	yctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if _, err := r.Yield(yctx); err != nil {
@@ -357,8 +376,10 @@ func (p *part) release() {
 
 // report says how the part is.
 func (p *part) report(whole bool) beat.Report {
-	phase, err, r := p.state()
-	rep := beat.Report{Run: p.run, Part: p.id, Phase: phase, Fault: courier.FaultOf(err)}
+	p.mu.Lock()
+	r := p.runner
+	rep := beat.Report{Run: p.run, Part: p.id, Phase: p.phase, Step: p.step, Fault: courier.FaultOf(p.fault)}
+	p.mu.Unlock()
 	if r == nil {
 		rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
 		return rep

@@ -23,6 +23,7 @@ type Start struct {
 	Run, Part, Bundle string // Bundle is a path
 	Job               order.Job
 	Line              func(beat.Line) // takes what the script writes to its console, and the runner's log
+	LeftOut           func(n int64)   // is told of lines that came too fast to be taken
 	Fresh             func()          // is called when there is a new snapshot
 	// Lines takes whole lines of one of the job's outputs. It waits until the leader has them, or the part ends.
 	Lines func(output int, lines []byte)
@@ -270,6 +271,7 @@ func (w *Worker) Heard(reports []beat.Report, by beat.Witness) {
 			continue
 		}
 		if by.Leader {
+			p.told.reach(rep.Step)
 			p.snapshot.told.reach(by.Held[beat.Key(rep.Run, rep.Part)])
 		}
 		seq := p.snapshot.heard(rep.Seq, by)

@@ -298,7 +298,7 @@ func TestLeavingGivesPartsUpInGoodOrder(t *testing.T) {
 		if err := s.Leave(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if err := <-got; err != nil || s.phase() != beat.Yielded {
+		if err := <-got; !errors.Is(err, run.ErrLost) || s.phase() != beat.Yielded {
 			t.Errorf("%v, %s", err, s.phase())
 		}
 		if _, err := s.order(t.Context(), "r", "1", order.Prepare, order.Request{Job: &order.Job{Life: "7"}}); !errors.Is(err, run.ErrLost) {

@@ -44,6 +44,8 @@ type Config struct {
 	Log         *slog.Logger
 	Console     *slog.Logger
 	UserAgent   string // what is sent where the options name none
+	// Warned says that the user has been told what is odd about the options.
+	Warned bool
 	// NoThresholds leaves thresholds unread.
 	NoThresholds bool
 	// MemoryLimit ends the run before the heap holds more bytes; 0 means no limit.
@@ -195,17 +197,22 @@ func exception(err error) error {
 
 // Init reads the script, consolidates the options and makes the virtual users.
 func (s *Scheduler) Init(ctx context.Context) (run.Ready, error) {
-	ready, err := s.Inspect(ctx)
-	if err != nil {
+	if ready, err := s.Inspect(ctx); err != nil {
 		return ready, err
 	}
-	if len(ready.Functions) == 0 {
-		return ready, fault.New(fault.Other, errors.New("no exported functions in script"))
-	}
-	if err := s.prepare(); err != nil {
-		return s.ready, err
+	if ready, err := s.Check(); err != nil {
+		return ready, err
 	}
 	return s.ready, s.makeVUs(ctx)
+}
+
+// Check finds what is wrong with a test that Inspect has read, and gets everything ready but the virtual users.
+func (s *Scheduler) Check() (run.Ready, error) {
+	if len(s.ready.Functions) == 0 {
+		return s.ready, fault.New(fault.Other, errors.New("no exported functions in script"))
+	}
+	err := s.prepare()
+	return s.ready, err
 }
 
 // prepare derives the scenarios and makes all that they need but the virtual users.
@@ -219,6 +226,9 @@ func (s *Scheduler) prepare() error {
 		return err
 	}
 	for _, w := range warnings {
+		if s.cfg.Warned {
+			break
+		}
 		s.cfg.Log.Warn(w)
 	}
 	if s.scenarios, err = plan.Derive(s.ready.Options); err != nil {
