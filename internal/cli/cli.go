@@ -139,9 +139,10 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 func newRoot(g *global) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "throng",
-		Short:         "load tests in JavaScript, on one machine or many",
-		Long:          "throng runs load tests written for k6, several times faster, from one static binary.\n\nStart here:  throng demo",
+		Use:   "throng",
+		Short: "load tests in JavaScript, on one machine or many",
+		Long: "throng runs load tests written for k6, several times faster, from one static binary, on one host or on a grid of many.\n\n" +
+			"Start here:  throng demo\nA grid:      throng node --help",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       version(),

@@ -25,7 +25,11 @@ func newGrid(g *global) *cobra.Command {
 	a := &access{}
 	c := &cobra.Command{
 		Use: "grid", Short: "look at a grid and look after it",
-		Long: "grid shows and changes a grid. Any node of it will do for --grid; credentials come from a token file.",
+		Long: "grid shows and changes a grid. Any node of it will do for --grid. Who asks is proved by a token in a file; the first node of a grid\n" +
+			"wrote operator.token into its data directory.",
+		Example: "  export THRONG_GRID=https://h1:2379 THRONG_TOKEN_FILE=operator.token\n" +
+			"  throng grid status\n" +
+			"  throng grid token create --role operator --note ana --out ana.token",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fault.WithHint(fault.Other, fmt.Errorf("unknown command %q for throng grid", args[0]), "throng help grid lists the commands")
@@ -36,9 +40,9 @@ func newGrid(g *global) *cobra.Command {
 	}
 	a.addFlags(c.PersistentFlags())
 	c.AddCommand(newStatus(g, a), newSize(g, a),
-		newNodeOrder(g, a, "drain", "give a node's share and its vote away, and give it no more"),
+		newNodeOrder(g, a, "drain", "give a node's load and its vote to others, and give it no more"),
 		newNodeOrder(g, a, "undrain", "use a node again that was drained"),
-		newNodeOrder(g, a, "forget", "drop a node that is gone for good"), newToken(g, a), newSnapshot(g, a))
+		newNodeOrder(g, a, "forget", "drop a node that is dead and will not come back"), newToken(g, a), newSnapshot(g, a))
 	return c
 }
 
@@ -201,10 +205,11 @@ func newTokenCreate(g *global, a *access) *cobra.Command {
 			return trust.WriteToken(out, token)
 		},
 	}
-	c.Flags().StringVar(&role, "role", "join", "what it is for: join, operator or viewer")
-	c.Flags().DurationVar(&life, "expires-in", 24*time.Hour, "how long it is good for")
-	c.Flags().StringVar(&note, "note", "", "who has it; shown in lists and in the records of runs")
-	c.Flags().StringVar(&out, "out", "", "file to write it to")
+	c.Flags().StringVar(&role, "role", "join", "the `ROLE` that it is for: join, operator or viewer")
+	c.Flags().DurationVar(&life, "expires-in", 24*time.Hour, "for how long it is good, such as 720h")
+	c.Flags().StringVar(&note, "note", "", "`TEXT` that says who has it; shown in lists and in the records of runs")
+	c.Flags().StringVar(&out, "out", "", "`FILE` to write it to")
+	offer(c, "role", string(trust.Join), string(trust.Operator), string(trust.Viewer))
 	return c
 }
 

@@ -22,8 +22,8 @@ import (
 type access struct{ grid, tokenFile string }
 
 func (a *access) addFlags(f *pflag.FlagSet) {
-	f.StringVar(&a.grid, "grid", "", "`URL` of any node of the grid, or several with commas (default: THRONG_GRID)")
-	f.StringVar(&a.tokenFile, "token-file", "", "file with the token that proves who you are (default: THRONG_TOKEN_FILE, then "+defaultTokenFile()+")")
+	f.StringVar(&a.grid, "grid", "", "`URL` of any node of a grid, or several with commas (default: THRONG_GRID)")
+	f.StringVar(&a.tokenFile, "token-file", "", "`FILE` with the token that proves who you are (default: THRONG_TOKEN_FILE, then "+defaultTokenFile()+")")
 }
 
 func defaultTokenFile() string {

@@ -43,10 +43,10 @@ type gridFlags struct {
 
 func (f *gridFlags) addFlags(set *pflag.FlagSet) {
 	f.access.addFlags(set)
-	set.StringVar(&f.nodeLoss, "on-node-loss", string(cluster.Reassign), "what becomes of a lost node's share: reassign, continue or fail (with --grid)")
-	set.BoolVar(&f.detach, "detach", false, "print the run's id and leave it to the grid (with --grid)")
-	set.IntVar(&f.nodes, "nodes", 0, "how many nodes take part; 0: all that can (with --grid)")
-	set.StringToStringVar(&f.where, "where", nil, "labels that nodes must have, such as zone=a (with --grid)")
+	set.StringVar(&f.nodeLoss, "on-node-loss", string(cluster.Reassign), "what becomes of a lost node's part, by `POLICY`: reassign (others take it over), continue (without it) or fail (with --grid)")
+	set.BoolVar(&f.detach, "detach", false, "print the run's id alone, and leave the run to the grid (with --grid)")
+	set.IntVar(&f.nodes, "nodes", 0, "how many nodes, `N`, take part: those with the most capacity (default: all, with --grid)")
+	set.Var(pairs{&f.where}, "where", "label that nodes must have, such as zone=a; may be repeated (with --grid)")
 }
 
 // maxScript is how large a script's source may be to stand in the run's record, for handleSummary in the machine readable layout.
@@ -269,7 +269,7 @@ func (s *follower) signals(ctx context.Context, cancel context.CancelCauseFunc) 
 		case sig := <-caught:
 			why := fault.New(fault.Interrupted, fmt.Errorf("test run was aborted because k6 received a '%s' signal", sig))
 			if !s.stops {
-				cancel(why)
+				cancel(fault.WithHint(fault.Interrupted, fmt.Errorf("run %s goes on without being followed", s.id), "throng attach follows it again, throng stop ends it"))
 				return
 			}
 			if err := s.grid.Patient().JSON(ctx, http.MethodPost, desk.RunsPath+"/"+s.id+"/stop", desk.StopCall{Why: why.Error(), Kind: fault.Interrupted}, nil); err != nil {

@@ -30,12 +30,14 @@ func newNode(g *global) *cobra.Command {
 	n := &nodeFlags{}
 	c := &cobra.Command{
 		Use: "node", Short: "be a node of a grid", Args: cobra.NoArgs,
-		Long: "node makes this host part of a grid. Without --seeds, on a fresh data directory, it founds one and prints the command that\n" +
-			"joins another node; with --seeds it joins. A node that was part of a grid needs no seeds to come back.\n\n" +
-			"The address of --client-urls serves everything: throng's commands, the other nodes, and etcd's own clients. Members of the\n" +
-			"store reach each other at --server-urls. SIGTERM stops the node: it gives its work away and remains a member.",
-		Example: "  throng node --data-dir /var/lib/throng\n" +
-			"  throng node --seeds https://h1:2379 --token-file join.token",
+		Long: "node makes this host part of a grid. Without --seeds, on a fresh data directory, it founds one, and prints the command that\n" +
+			"joins another node and the one that gives orders; with --seeds it joins. A node that was part of a grid comes back without\n" +
+			"seeds and token.\n\n" +
+			"All others must reach the node at --client-urls, which serves everything: throng's commands, the other nodes, and etcd's own\n" +
+			"clients. Those who vote reach each other at --server-urls. SIGTERM stops the node: it gives its part of a run away and remains\n" +
+			"part of the grid.",
+		Example: "  throng node --client-urls https://10.0.0.1:2379 --server-urls https://10.0.0.1:2380\n" +
+			"  throng node --client-urls https://10.0.0.2:2379 --server-urls https://10.0.0.2:2380 --seeds https://10.0.0.1:2379 --token-file join.token",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := n.options(g)
 			if err != nil {
@@ -47,25 +49,25 @@ func newNode(g *global) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	n.addPlace(f)
-	f.StringSliceVar(&n.seeds, "seeds", nil, "`URLs` of nodes of the grid to join; the first one that answers will do")
-	f.StringVar(&n.o.TokenFile, "token-file", "", "file with the join token (default: THRONG_TOKEN_FILE)")
-	f.IntVar(&n.o.Ideal, "ideal-cluster-size", node.DefaultIdeal, "how many nodes shall vote, if there are so many; counts when a grid is founded")
-	f.BoolVar(&n.o.NoServer, "no-server", false, "never vote")
+	f.StringSliceVar(&n.seeds, "seeds", nil, "`URLs` of nodes of the grid to join, with commas; one that answers will do")
+	f.StringVar(&n.o.TokenFile, "token-file", "", "`FILE` with the join token (default: THRONG_TOKEN_FILE)")
+	f.IntVar(&n.o.Ideal, "ideal-cluster-size", node.DefaultIdeal, "how many nodes, `N`, shall vote, if there are so many; counts when a grid is founded, later: throng grid size")
+	f.BoolVar(&n.o.NoServer, "no-server", false, "never vote: this node takes load alone")
 	f.StringSliceVar(&n.o.EtcdEndpoints, "etcd-endpoints", nil, "`URLs` of an etcd that holds the grid's store, instead of the nodes that vote; the same on every node")
 	f.StringVar(&n.o.EtcdCA, "etcd-cacert", "", "`FILE` with the authority of that etcd's certificates (default: the system's)")
 	f.StringVar(&n.o.EtcdCert, "etcd-cert", "", "`FILE` with the certificate by which that etcd knows the node")
 	f.StringVar(&n.o.EtcdKey, "etcd-key", "", "`FILE` with that certificate's key")
-	f.Float64Var(&n.o.Capacity, "capacity", 1, "how much load the node takes beside one of capacity 1")
-	f.StringToStringVar(&n.labels, "label", nil, "`KEY=VALUE` by which runs can choose nodes; may be repeated")
+	f.Float64Var(&n.o.Capacity, "capacity", 1, "how much load the node takes beside one of capacity 1, as a `NUMBER`")
+	f.Var(pairs{&n.labels}, "label", "a label by which runs can choose nodes (run --where); may be repeated")
 	return c
 }
 
 // addPlace adds the flags that say which node it is and where.
 func (n *nodeFlags) addPlace(f *pflag.FlagSet) {
 	f.StringVar(&n.o.Hostname, "hostname", "", "the node's `NAME`, which no other node has (default: the host's)")
-	f.StringVar(&n.o.DataDir, "data-dir", "", "where the node keeps what it knows (default: "+defaultDataDir()+")")
-	f.StringSliceVar(&n.clientURLs, "client-urls", nil, "`URL` at which everybody reaches the node (default: https://HOSTNAME:2379)")
-	f.StringSliceVar(&n.serverURLs, "server-urls", nil, "`URL` at which members of the store reach each other (default: https://HOSTNAME:2380)")
+	f.StringVar(&n.o.DataDir, "data-dir", "", "`DIR` in which the node keeps what it knows (default: "+defaultDataDir()+")")
+	f.StringSliceVar(&n.clientURLs, "client-urls", nil, "`URL` at which everybody reaches the node (default: port 2379 at the name or address of the host)")
+	f.StringSliceVar(&n.serverURLs, "server-urls", nil, "`URL` at which nodes that vote reach each other (default: port 2380 there)")
 	f.BoolVar(&n.o.Insecure, "insecure", false, "plain text and no tokens; on loopback addresses only")
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"throng/internal/fault"
+	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
 	"throng/internal/load/executor"
 	"throng/internal/load/scheduler"
@@ -31,15 +32,18 @@ import (
 func newRun(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use: "run FILE", Short: "run a test", Args: exactlyOneScript("run"),
-		Long: "run runs a script, an archive made by throng archive, or, with -, what comes on standard input.",
+		Long: "run runs a script, an archive made by throng archive, or, with -, what comes on standard input: on this host, or, where --grid or\n" +
+			"THRONG_GRID names one, on a grid. Ctrl-C ends the test with teardown() and a summary, a second Ctrl-C at once.",
 		Example: "  throng run script.js                       as the script's options say\n" +
 			"  throng run -u 10 -d 30s script.js          10 VUs for 30 seconds\n" +
 			"  throng run -s 10s:100 -s 1m:100 script.js  up to 100 VUs in 10 seconds, then a minute of them\n" +
 			"  throng run -o json=samples.ndjson script.js\n" +
-			"  throng run --grid https://h1:2379 script.js  on every node of a grid",
+			"  throng run --grid https://h1:2379 script.js\n" +
+			"  throng run --grid https://h1:2379 --where zone=a --detach script.js",
 	}
 	f, onGrid := addTestFlags(c, true), &gridFlags{}
 	onGrid.addFlags(c.Flags())
+	offer(c, "on-node-loss", string(cluster.Reassign), string(cluster.Continue), string(cluster.Fail))
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if onGrid.named(g) {
 			t, err := g.loadToPack(f, args[0])

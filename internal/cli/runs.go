@@ -53,7 +53,8 @@ func newRuns(g *global) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use: "runs", Short: "list a grid's runs", Args: cobra.NoArgs,
-		Long: "runs lists the runs of a grid, the oldest first: those that wait, the one that is going on, and those that have ended.",
+		Long: "runs lists the runs of a grid, the oldest first: those that have ended, the one that is going on, and those that wait. A grid\n" +
+			"carries out one run at a time, and remembers the last 500.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			grid, err := a.dial(g)
 			if err != nil {
@@ -70,7 +71,7 @@ func newRuns(g *global) *cobra.Command {
 		},
 	}
 	a.addFlags(c.Flags())
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the parts and the disturbances of every run")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with who asked for a run, its parts and its disturbances")
 	return c
 }
 
@@ -129,9 +130,9 @@ func find(ctx context.Context, grid *client.Grid, id string) (*cluster.Run, erro
 func newAttach(g *global) *cobra.Command {
 	var a access
 	c := &cobra.Command{
-		Use: "attach RUN", Short: "follow a run of a grid", Args: oneRun("attach"),
+		Use: "attach RUN", Short: "follow a run of a grid", Args: oneRun("attach"), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: "attach follows a run of a grid until it ends, or takes one that has ended, prints its summary and exits with its exit code.\n" +
-			"A signal ends the following, not the run; throng stop ends the run.",
+			"RUN is an id as throng runs lists it, or the beginning of one. Ctrl-C ends the following, not the run; throng stop ends the run.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			grid, err := a.dial(g)
 			if err != nil {
@@ -160,7 +161,7 @@ func newAttach(g *global) *cobra.Command {
 func newStop(g *global) *cobra.Command {
 	var a access
 	c := &cobra.Command{
-		Use: "stop RUN", Short: "end a run of a grid", Args: oneRun("stop"),
+		Use: "stop RUN", Short: "end a run of a grid", Args: oneRun("stop"), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: "stop ends a run of a grid as Ctrl-C ends a local one: running iterations are cut off, teardown() is called, and the summary\n" +
 			"tells what was measured. A run that waits is taken out of the queue.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -183,7 +184,7 @@ func newStop(g *global) *cobra.Command {
 func newLogs(g *global) *cobra.Command {
 	var a access
 	c := &cobra.Command{
-		Use: "logs RUN", Short: "show what a run of a grid has written", Args: oneRun("logs"),
+		Use: "logs RUN", Short: "show what the scripts of a run have written", Args: oneRun("logs"), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: "logs shows what the scripts of a run wrote to their consoles, and its runners to their logs, on all nodes; of a run that is\n" +
 			"going on it shows more as it comes.",
 		RunE: func(cmd *cobra.Command, args []string) error {

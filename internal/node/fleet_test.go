@@ -125,7 +125,9 @@ func (f *fleet) close() {
 	}
 	for i, p := range f.procs {
 		_ = f.pipes[i].Close()
-		_ = p.Process.Signal(os.Interrupt)
+		if *fleetBin != "" { // else it ends with the pipe, and writes its profile
+			_ = p.Process.Signal(os.Interrupt)
+		}
 	}
 	for _, p := range f.procs {
 		_ = p.Wait()
@@ -418,10 +420,9 @@ func (f *fleet) run(d time.Duration) {
 	defer cancel()
 	for f.atWork.Load() < int64(*fleetSize) {
 		pause(50 * time.Millisecond)
-		if time.Since(began) > time.Minute {
+		if time.Since(began) > 3*time.Minute {
 			_ = f.grid.JSON(t.Context(), http.MethodGet, desk.RunsPath+"/"+rec.ID, nil, &rec)
-			b, _ := rec.Encode()
-			t.Fatalf("%d of %d are at work: %.3000s", f.atWork.Load(), *fleetSize, b)
+			t.Fatalf("%d of %d are at work: %s: %.500s", f.atWork.Load(), *fleetSize, rec.State, rec.Error)
 		}
 	}
 	t.Logf("all are at work %v after the run was submitted", time.Since(began).Round(100*time.Millisecond))

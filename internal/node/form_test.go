@@ -31,7 +31,9 @@ func TestANodeRemembersItsGrid(t *testing.T) {
 	}
 	l.start("h1")
 	l.until("both are heard", func() bool { return l.alive() == "h1 h2" })
-	if v, err := l.view("h2"); err != nil || v.ClusterID != before.ClusterID || len(v.Nodes) != 2 {
+	// That h1 hears h2 does not say that h2 has read the store yet.
+	l.until("h2 knows both", func() bool { v, err := l.view("h2"); return err == nil && len(v.Nodes) == 2 })
+	if v, err := l.view("h2"); err != nil || v.ClusterID != before.ClusterID {
 		t.Errorf("the grid is %s with %s, %v; it was %s", v.ClusterID, show(v), err, before.ClusterID)
 	}
 

@@ -143,13 +143,14 @@ func (n *Node) http() (*http.Client, error) {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAlive: 5 * time.Second}
 	t := &http.Transport{
 		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 2 * time.Second}, TLSHandshakeTimeout: 5 * time.Second,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 2 * time.Second},
 	}
 	if n.identity != nil {
-		var err error
-		if t.TLSClientConfig, err = n.identity.ClientTLS(); err != nil {
+		config, err := n.identity.ClientTLS()
+		if err != nil {
 			return nil, err
 		}
+		t.DialTLSContext = dialTLS(dialer, config)
 	}
 	return &http.Client{Transport: t}, nil
 }

@@ -267,7 +267,7 @@ func TestASnapshotIsSentOnceToWhoKeepsIt(t *testing.T) {
 					}
 				}
 			},
-			Read: func(map[string]int64) {}, Silences: func() map[string]time.Duration { return nil },
+			Read: func(map[string]int64) {}, Over: func([]string) {}, Silences: func() map[string]time.Duration { return nil },
 		})
 		go func() { _ = s.Run(t.Context()) }()
 		count := func(d time.Duration) (int, int) {

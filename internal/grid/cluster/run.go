@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -120,20 +124,60 @@ type Run struct {
 	Disturbances []Disturbance `json:"disturbances,omitempty"`
 }
 
-// Encode returns the record as it is stored.
+// ErrTooLarge reports a record that no Store takes: to try again would not help.
+var ErrTooLarge = errors.New("the record is too large to be stored")
+
+// plainRun is how large a record may be that is stored as it is, so that people can read it with etcdctl. A larger one is
+// compressed: a thousand parts are 130 KiB of JSON and 20 KiB of gzip, and are written anew at every change.
+const plainRun = 16 << 10
+
+// maxRun bounds a record that is read, in bytes.
+const maxRun = 32 << 20
+
+// Encode returns the record as it is stored: JSON, or gzip of JSON where it is large.
 func (r *Run) Encode() ([]byte, error) {
 	b, err := json.Marshal(r)
-	if err == nil && len(b) > MaxValue {
-		err = fmt.Errorf("the record of run %s has %d bytes, at most %d can be stored", r.ID, len(b), MaxValue)
+	if err != nil || len(b) <= plainRun {
+		return b, err
 	}
-	return b, err
+	var packed bytes.Buffer
+	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
+	if err == nil {
+		_, err = z.Write(b)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	if err == nil && (packed.Len() > MaxValue || len(b) > maxRun) {
+		err = fmt.Errorf("%w: that of run %s has %d bytes, %d compressed; at most %d can be stored", ErrTooLarge, r.ID, len(b), packed.Len(), MaxValue)
+	}
+	return packed.Bytes(), err
 }
 
 // DecodeRun reads a record.
 func DecodeRun(b []byte) (*Run, error) {
 	var r Run
-	if err := json.Unmarshal(b, &r); err != nil {
+	err := error(nil)
+	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) { // RFC 1952, section 2.3.1
+		b, err = unpack(b)
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the record of a run: %w", err)
 	}
 	return &r, nil
+}
+
+func unpack(b []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	out, err := io.ReadAll(io.LimitReader(z, maxRun+1))
+	if err == nil && len(out) > maxRun {
+		err = ErrTooLarge
+	}
+	return out, err
 }

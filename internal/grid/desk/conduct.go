@@ -220,7 +220,7 @@ func (c *chair) store(ctx context.Context, r *cluster.Run) error {
 		if err == nil {
 			c.revision = whichever
 		}
-		if err == nil || errors.Is(err, cluster.ErrDeposed) || errors.Is(err, errWithdrawn) {
+		if err == nil || errors.Is(err, cluster.ErrDeposed) || errors.Is(err, errWithdrawn) || errors.Is(err, cluster.ErrTooLarge) {
 			return err
 		}
 		if ctx.Err() != nil {

@@ -100,10 +100,31 @@ func (d *Desk) spread(ctx context.Context, digest string) error {
 		if n.Name == d.cfg.Self || n.Role != cluster.Voter || !n.Alive {
 			continue
 		}
-		wg.Go(func() { errs[i] = d.cfg.Client.HaveFetched(ctx, n.ClientURL, digest, self.Name) })
+		wg.Go(func() { errs[i] = d.bring(ctx, n, digest, self.Name) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// bring has a voter fetch a blob, as long as it lives: one that dies meanwhile fetches it when it has started again (Keep).
+func (d *Desk) bring(ctx context.Context, to cluster.NodeState, digest, from string) error {
+	for {
+		err := d.cfg.Client.HaveFetched(ctx, to.ClientURL, digest, from)
+		if !errors.Is(err, courier.ErrUnreachable) {
+			if errors.Is(err, courier.ErrRefused) {
+				return nil
+			}
+			return err
+		}
+		if now, ok := d.cfg.View().Find(to.Name); !ok || !now.Alive || now.Role != cluster.Voter {
+			return nil
+		}
+		select {
+		case <-time.After(look):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // whichever is write's revision for a record that replaces any other.

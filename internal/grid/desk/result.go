@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -193,10 +194,14 @@ func (d *Desk) obtain(ctx context.Context, digest string) error {
 		return nil
 	}
 	err := fmt.Errorf("no node has blob %.12s: %w", digest, cluster.ErrNotFound)
-	for _, n := range d.cfg.View().Nodes {
-		if n.Name == d.cfg.Self || !n.Alive {
-			continue
-		}
+	v := d.cfg.View()
+	self, _ := v.Find(d.cfg.Self)
+	nodes := slices.DeleteFunc(slices.Clone(v.Nodes), func(n cluster.NodeState) bool {
+		// Who does not vote hears nobody, and does not know who is alive.
+		return n.Name == d.cfg.Self || self.Role == cluster.Voter && !n.Alive
+	})
+	slices.SortStableFunc(nodes, func(a, b cluster.NodeState) int { return bit(b.Role == cluster.Voter) - bit(a.Role == cluster.Voter) })
+	for _, n := range nodes {
 		ferr := d.cfg.Client.Fetch(ctx, d.cfg.Depot, n.ClientURL, digest)
 		if ferr == nil {
 			return nil

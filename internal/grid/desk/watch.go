@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,7 +189,8 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 	return d, nil
 }
 
-// takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else those that work.
+// takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else a few of those that
+// work.
 func (c *chair) takers(r *cluster.Run, lost cluster.Part) []cluster.NodeState {
 	asked := r.Asked
 	asked.Nodes = 0
@@ -197,24 +199,42 @@ func (c *chair) takers(r *cluster.Run, lost cluster.Part) []cluster.NodeState {
 		return nil // there is none
 	}
 	able = c.speaking(able)
-	works := map[string]bool{}
+	works := map[string]int{} // how many parts
 	for _, p := range r.Parts {
 		if p.Lost.IsZero() {
-			works[p.Node] = true
+			works[p.Node]++
 		}
 	}
 	if r.Asked.Nodes > 0 {
 		for _, n := range able {
-			if !works[n.Name] {
+			if works[n.Name] == 0 {
 				return []cluster.NodeState{n}
 			}
 		}
 	}
-	some := slices.DeleteFunc(slices.Clone(able), func(n cluster.NodeState) bool { return !works[n.Name] })
+	some := slices.DeleteFunc(slices.Clone(able), func(n cluster.NodeState) bool { return works[n.Name] == 0 })
 	if len(some) == 0 {
-		return able
+		some = able
 	}
-	return some
+	return few(some, works)
+}
+
+// maxTakers is among how many a lost share is cut. Every taker is a runner to start, a part in the record and a stream of snapshots:
+// were it all that work, a hundred nodes lost of a thousand would make ninety thousand parts, and bring down the rest. A share
+// that is one of many is small beside what its takers do anyway; where they are few, all of them take it.
+const maxTakers = 8
+
+// few returns, in order of name, those nodes that have the fewest parts for their capacity.
+func few(nodes []cluster.NodeState, parts map[string]int) []cluster.NodeState {
+	if len(nodes) <= maxTakers {
+		return nodes
+	}
+	busy := func(n cluster.NodeState) float64 { return float64(parts[n.Name]) / n.Capacity }
+	out := slices.Clone(nodes)
+	slices.SortStableFunc(out, func(a, b cluster.NodeState) int { return cmp.Compare(busy(a), busy(b)) })
+	out = out[:maxTakers]
+	slices.SortFunc(out, func(a, b cluster.NodeState) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // failed are the nodes that have lost this part, or what it took over, and have not started again since: what killed a runner there

@@ -41,3 +41,22 @@ func memoryKills() int64 {
 	}
 	return 0
 }
+
+// processTime is for how long a process has worked, in ticks of the kernel's clock (proc(5), /proc/pid/stat); 0 where that is not told.
+func processTime(pid int) int64 {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(data, []byte(") ")) // behind the name, which may hold anything but this in the end
+	fields := bytes.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	user, uerr := strconv.ParseInt(string(fields[11]), 10, 64)
+	system, serr := strconv.ParseInt(string(fields[12]), 10, 64)
+	if uerr != nil || serr != nil {
+		return 0
+	}
+	return 1 + user + system
+}

@@ -16,6 +16,8 @@ func lower(int) {}
 
 func memoryKills() int64 { return 0 }
 
+func processTime(int) int64 { return 0 }
+
 func killed(*os.ProcessState) bool { return false }
 
 // giveBeats gives no way for beats: a child there inherits three files at most.

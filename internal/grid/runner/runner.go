@@ -37,11 +37,12 @@ type Config struct {
 // Runner is a runner in a process of its own.
 type Runner struct {
 	*pipe.Client
-	cmd   *exec.Cmd
-	said  said
-	kills int64         // what memoryKills was when it was started
-	done  chan struct{} // closed when the process is gone
-	err   error         // set before done is closed
+	cmd    *exec.Cmd
+	said   said
+	kills  int64         // what memoryKills was when it was started
+	frozen time.Duration // for how long it had been when it was killed for that; 0: it was not
+	done   chan struct{} // closed when the process is gone
+	err    error         // set before done is closed
 
 	mu    sync.Mutex // guards what follows
 	meant bool       // it was to end
@@ -132,8 +133,18 @@ const patience = time.Second
 // look tells of new snapshots until the stream ends, and then waits for the process. Nobody waits for it before, since that takes a
 // thread, and a node may have thousands.
 func (r *Runner) look(ctx context.Context, fresh func()) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var still stillness
 	for streaming := true; streaming; {
 		select {
+		case <-tick.C:
+			if d := still.look(time.Now(), r.Silence(), func() int64 { return processTime(r.Pid()) }); d > 0 {
+				r.frozen = d
+				_ = r.cmd.Process.Kill() // one that is gone cannot be killed
+				<-r.Client.Done()
+				streaming = false
+			}
 		case <-r.Updated():
 			if fresh != nil {
 				fresh()
@@ -165,6 +176,8 @@ func (r *Runner) why(own bool, stream error) error {
 	state := r.cmd.ProcessState
 	var text string
 	switch {
+	case r.frozen > 0:
+		text = fmt.Sprintf("the runner's process was frozen: it had neither spoken nor worked for %v", r.frozen.Round(time.Second))
 	case !own:
 		text = "the runner's process was killed because its stream ended: " + stream.Error()
 	case killed(state) && memoryKills() > r.kills:

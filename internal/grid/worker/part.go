@@ -109,7 +109,7 @@ func (p *part) state() (beat.Phase, error, Runner) {
 func (p *part) prepare(ctx context.Context) (order.Reply, error) {
 	path, err := p.bundle(ctx)
 	if err != nil {
-		return order.Reply{}, err
+		return order.Reply{}, p.orDeath(err)
 	}
 	r, err := p.w.cfg.Start(p.ctx, Start{
 		Run: p.run, Part: p.id, Bundle: path, Job: p.job, Line: func(l beat.Line) { p.line(l) }, Fresh: p.w.cfg.Nudge, Lines: p.ship,
@@ -191,13 +191,15 @@ func (p *part) orDeath(err error) error {
 	if errors.Is(err, run.ErrLost) {
 		return err
 	}
-	select {
-	case <-r.Done():
-		if derr := r.Err(); derr != nil {
-			return run.Lost(derr)
+	if r != nil { // nil: it was not started yet
+		select {
+		case <-r.Done():
+			if derr := r.Err(); derr != nil {
+				return run.Lost(derr)
+			}
+			return run.Lost(err)
+		default:
 		}
-		return run.Lost(err)
-	default:
 	}
 	if phase == beat.Failed || phase == beat.Fenced {
 		return run.Lost(why)
