@@ -261,3 +261,32 @@ func TestTimeToForm(t *testing.T) {
 		})
 	}
 }
+
+// TestANodeComesBackAtOtherAddresses moves a voter of three, and then shows that its vote counts; and it moves the only voter of a
+// grid.
+func TestANodeComesBackAtOtherAddresses(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 3)
+	l.up(3)
+	move := func(o *Options) { o.ClientURL, o.ServerURL = l.address(), l.address() }
+	l.halt("h3")
+	l.options("h3", move)
+	l.start("h3")
+	l.until("the others know where h3 is", func() bool {
+		v, err := l.view()
+		n, _ := v.Find("h3")
+		return err == nil && n.Alive && n.ClientURL == l.nodes["h3"].o.ClientURL && l.said("h3 is reached by members at "+l.nodes["h3"].o.ServerURL)
+	})
+	l.halt("h2")
+	l.mustOrder("size", GridCall{Size: 3}) // the vote of h3 is needed
+	l.start("h2")
+	l.mustOrder("size", GridCall{Size: 1})
+	l.vote(1)
+	if last := l.voters(); last != "" {
+		l.halt(last)
+		l.options(last, move)
+		l.start(last)
+		l.until("it leads again", func() bool { return l.voters(last) == last })
+		l.mustOrder("size", GridCall{Size: 1})
+	}
+}

@@ -54,6 +54,7 @@ func (n *Node) found(ctx context.Context) error {
 	if err := m.keep(n.o.DataDir); err != nil {
 		return err
 	}
+	n.founder = true
 	n.tellHowToJoin()
 	return nil
 }

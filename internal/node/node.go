@@ -50,6 +50,7 @@ type Node struct {
 	seat     *seat
 	auth     authority
 
+	founder   bool          // this process founded the grid, and has not led yet
 	forgotten chan struct{} // takes one word: another node says that the grid has forgotten this one
 }
 

@@ -105,9 +105,10 @@ func (n *Node) reign(ctx context.Context, term uint64, fence int64) {
 // chooseVoters keeps as many nodes voting as are wanted.
 func (n *Node) chooseVoters(ctx context.Context, keeper nominate.Keeper, fence int64) {
 	loop := nominate.Loop{
-		Self: n.name(), Store: cluster.Fenced(n.store, fence), Keeper: keeper, Log: n.log,
+		Self: n.name(), Store: cluster.Fenced(n.store, fence), Keeper: keeper, Log: n.log, Founder: n.founder,
 		Silent: func(node string) time.Duration { return n.receiver.Silence(node) },
 	}
+	n.founder = false
 	if err := loop.Run(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, cluster.ErrDeposed) {
 		n.log.Error("the voters are not looked after: " + err.Error())
 	}

@@ -254,6 +254,7 @@ func (s *seat) ended(err error) error {
 	if err == nil {
 		err = errors.New("etcd ended")
 	}
+	s.set(nil) // there is nothing left to stop
 	return fmt.Errorf("this node's member of the store: %w", err)
 }
 

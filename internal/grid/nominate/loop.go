@@ -19,6 +19,8 @@ type Keeper interface {
 	Promote(ctx context.Context, id string) error
 	Remove(ctx context.Context, id string) error
 	MoveLeader(ctx context.Context, id string) error
+	// Readdress says where a member is reached from now on.
+	Readdress(ctx context.Context, id, peerURL string) error
 }
 
 // Loop makes the changes that Choose asks for. It runs on the leader, for as long as it leads.
@@ -29,7 +31,9 @@ type Loop struct {
 	// Silent is for how long a node has not been heard by this one. Nodes speak to voters: what was before the loop began does
 	// not count.
 	Silent func(node string) time.Duration
-	Log    *slog.Logger
+	// Founder is true for the leader of a grid that was founded a moment ago: no other leader can have changed its voters.
+	Founder bool
+	Log     *slog.Logger
 }
 
 const (
@@ -46,6 +50,9 @@ const (
 func (l *Loop) Run(ctx context.Context) error {
 	now := time.Now()
 	r := &rounds{Loop: l, first: map[string]time.Time{}, barred: map[string]time.Time{}, began: now, changed: now}
+	if l.Founder {
+		r.changed = time.Time{}
+	}
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -89,6 +96,9 @@ func (r *rounds) once(ctx context.Context) (again bool, err error) {
 	}
 	members := r.Keeper.Members()
 	owner := owners(members, records)
+	if err := r.readdress(ctx, members, records, owner); err != nil {
+		return false, err
+	}
 	now := time.Now()
 	view := r.view(members, records, owner, ideal, now)
 	change := Choose(view, now)
@@ -191,6 +201,26 @@ func (r *rounds) tell(ctx context.Context, records map[string]record, want map[s
 		return false, fmt.Errorf("write the seats: %w", err)
 	}
 	return true, nil
+}
+
+// readdress tells the members where a node is that came back at another address.
+func (r *rounds) readdress(ctx context.Context, members []cluster.Member, records map[string]record, owner map[string]string) error {
+	ctx, cancel := context.WithTimeout(ctx, changePatience)
+	defer cancel()
+	for _, m := range members {
+		node := records[owner[m.ID]].node
+		if owner[m.ID] == "" || node.ServerURL == m.PeerURL || node.ServerURL == "" {
+			continue
+		}
+		if _, err := r.Store.Commit(ctx, cluster.Txn{}); err != nil {
+			return err
+		}
+		if err := r.Keeper.Readdress(ctx, m.ID, node.ServerURL); err != nil {
+			return fmt.Errorf("say that %s is at %s: %w", node.Name, node.ServerURL, err)
+		}
+		r.Log.Info(node.Name + " is reached by members at " + node.ServerURL)
+	}
+	return nil
 }
 
 // apply makes one change. Whether we still lead is asked right before it: raft would carry out the change of a deposed leader,

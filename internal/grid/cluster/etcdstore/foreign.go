@@ -332,6 +332,16 @@ func (f *Foreign) Remove(ctx context.Context, id string) error {
 	})
 }
 
+// Readdress says where a member is reached from now on. Nobody does reach it there, as nothing is kept by it.
+func (f *Foreign) Readdress(ctx context.Context, id, peerURL string) error {
+	return f.edit(ctx, func(m []cluster.Member) ([]cluster.Member, error) {
+		if i := f.index(m, id); i >= 0 {
+			m[i].PeerURL = peerURL
+		}
+		return m, nil
+	})
+}
+
 // MoveLeader gives leadership up. Who of the others takes it, their election decides: whoever asked looks whether it is the right one.
 func (f *Foreign) MoveLeader(context.Context, string) error {
 	f.mu.Lock()

@@ -104,6 +104,18 @@ func (s *Server) MoveLeader(ctx context.Context, to string) error {
 	return nil
 }
 
+// Readdress says where a member is reached from now on.
+func (s *Server) Readdress(ctx context.Context, id, peerURL string) error {
+	n, err := number(id)
+	if err != nil {
+		return err
+	}
+	if _, err := s.inner.MemberUpdate(ctx, n, []string{peerURL}); err != nil {
+		return fmt.Errorf("move member %s to %s: %w", id, peerURL, later(err))
+	}
+	return nil
+}
+
 // movePatience bounds MoveLeader: raft itself gives up after an election's time, and etcd would go on waiting.
 const movePatience = 2 * time.Second
 

@@ -264,6 +264,16 @@ func (s *Server) shut() {
 	s.etcd.Close()
 }
 
+// hopeless fires when etcd has had its time to stop. One that gave up has left its locks as they were, and gets little.
+func (s *Server) hopeless() <-chan time.Time {
+	select {
+	case <-s.book.gaveUp:
+		return time.After(time.Second)
+	default:
+		return time.After(stopPatience)
+	}
+}
+
 func (s *Server) stop() {
 	defer close(s.done)
 	closed := make(chan error, 1)
@@ -278,8 +288,8 @@ func (s *Server) stop() {
 	select {
 	case s.stopErr = <-closed:
 		s.book.close()
-	case <-time.After(stopPatience):
-		s.stopErr = errStuck // its log stays open: it may still write there
+	case <-s.hopeless(): // its log stays open: it may still write there
+		s.stopErr = errStuck
 	}
 	_ = os.Remove(s.socket) // etcd has, unless it was stuck
 }
