@@ -114,7 +114,10 @@ func (d *Desk) bring(ctx context.Context, to cluster.NodeState, digest, from str
 			if errors.Is(err, courier.ErrRefused) {
 				return nil
 			}
-			return err
+			if err != nil {
+				return fmt.Errorf("%s: %w", to.Name, err)
+			}
+			return nil
 		}
 		if now, ok := d.cfg.View().Find(to.Name); !ok || !now.Alive || now.Role != cluster.Voter {
 			return nil
