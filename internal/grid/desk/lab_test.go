@@ -462,7 +462,7 @@ func (c *counter) loop(ctx context.Context, b run.Begin) error {
 	if c.l.test.total > 0 {
 		var err error
 		if tuple, err = c.tuple.Resegment(loopers); err != nil {
-			return nil // nothing falls to so small a share
+			return nil //nolint:nilerr // nothing falls to so small a share
 		}
 		total, end = tuple.Scale(c.l.test.total), b.At.Add(time.Hour)
 	}

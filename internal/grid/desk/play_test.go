@@ -190,7 +190,6 @@ func TestWhoFollowsAQueuedRunHearsOfItsEnd(t *testing.T) {
 	play(t, scene{rate: 10, length: 10 * time.Second}, 3, three, func(l *lab) {
 		first, second, third := l.submit(nil), l.submit(nil), l.submit(nil)
 		for id, want := range map[string]cluster.RunState{first: cluster.Finished, second: cluster.Aborted, third: cluster.Finished} {
-			id, want := id, want
 			l.follow(id, func() {
 				if r := l.record(id); r.State != want {
 					l.t.Errorf("followed to its end, it is %s", r.State)
