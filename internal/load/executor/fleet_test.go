@@ -259,5 +259,3 @@ func inBubble(t *testing.T, seed uint64, executor string, clean bool, check func
 		}
 	})
 }
-
-// What was due is what the whole's curve says; sorted, without repeats.
