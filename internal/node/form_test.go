@@ -203,6 +203,32 @@ func TestAStopIsQuick(t *testing.T) {
 	l.until("h1 is back", func() bool { return l.voters() == "h1 h2 h3" })
 }
 
+// TestAllStopAtOnce stops voters in the same moment, so that each has nobody to give anything to, and starts them again, without seeds.
+func TestAllStopAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 3)
+	l.up(3)
+	id := l.clusterID()
+	for _, names := range [][]string{{"h1", "h2", "h3"}, {"h1", "h2"}, {"h2", "h3"}} {
+		l.mustOrder("size", GridCall{Size: 3})
+		for _, name := range names {
+			l.nodes[name].stop()
+		}
+		for _, name := range names {
+			if took := l.halt(name); took > 3*time.Second {
+				t.Errorf("of %v, %s took %v to stop", names, name, took)
+			}
+		}
+		for _, name := range names {
+			l.start(name)
+		}
+		l.until("all vote again", func() bool { return l.voters() == "h1 h2 h3" })
+		if now := l.clusterID(); now != id {
+			t.Errorf("the grid was %s and is %s", id, now)
+		}
+	}
+}
+
 // TestFiftyLivesOfANode starts and stops one node fifty times in one process: it stays the same grid on the same addresses.
 func TestFiftyLivesOfANode(t *testing.T) {
 	if testing.Short() {

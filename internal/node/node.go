@@ -210,7 +210,9 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	ruling.Wait()
 	// Others' watches go through our address: etcd would wait for them.
 	_ = server.Close()
-	n.seat.stop()
+	leaving, left := context.WithTimeoutCause(serving, stopIn, fmt.Errorf("it has not ended within %v: other members may not answer", stopIn))
+	n.seat.stop(leaving)
+	left()
 	stopServing()
 	err = g.Wait()
 	if cerr := n.store.Close(); err == nil && ctx.Err() == nil {

@@ -139,7 +139,7 @@ func (n *Node) rewrite(ctx context.Context, c etcdstore.Config) error {
 		return err
 	}
 	n.seat.set(server)
-	defer n.seat.stop()
+	defer n.seat.stop(context.WithoutCancel(ctx)) // to its end: the directory is moved then
 	if err := n.store.Use(server.Access()); err != nil {
 		return err
 	}
