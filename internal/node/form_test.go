@@ -229,6 +229,33 @@ func TestAllStopAtOnce(t *testing.T) {
 	}
 }
 
+// TestAGridIsUpdatedNodeByNode replaces the binary of one node after the other: each keeps its vote. A node that joins is of the leader's
+// version. That no run has nodes of two versions, package desk sees to.
+func TestAGridIsUpdatedNodeByNode(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 3)
+	l.up(3)
+	next := func(o *Options) { o.Version = "next" }
+	for _, name := range []string{"h3", "h2", "h1"} {
+		l.halt(name)
+		l.options(name, next)
+		l.start(name)
+		l.until(name+" is back", func() bool {
+			v, err := l.view()
+			n, _ := v.Find(name)
+			return err == nil && n.Version == "next" && l.voters() == "h1 h2 h3"
+		})
+		if name == "h3" {
+			l.until("h3 says so", func() bool { return l.said("this node is throng next, and h1, which leads, is test") })
+			l.options("h4", next)
+			l.start("h4", "h1")
+			refused(t, l.ends("h4"), "node h4 is throng next, and this grid is test")
+		}
+	}
+	l.start("h4", "h1")
+	l.until("h4 is there", func() bool { return l.alive() == "h1 h2 h3 h4" })
+}
+
 // TestFiftyLivesOfANode starts and stops one node fifty times in one process: it stays the same grid on the same addresses.
 func TestFiftyLivesOfANode(t *testing.T) {
 	if testing.Short() {

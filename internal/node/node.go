@@ -234,6 +234,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.remember(gctx) })
 	g.Go(func() error { return n.guardAuthority(gctx) })
 	g.Go(func() error { return n.heedDrain(gctx) })
+	g.Go(func() error { n.heedVersion(gctx); return nil })
 	g.Go(func() error { return n.heedForgetting(gctx) })
 	if n.identity != nil {
 		g.Go(func() error { return n.renewer().Run(gctx) })
@@ -310,6 +311,24 @@ func (n *Node) register(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// heedVersion says when the leader is of another version, until ctx ends: a grid is updated one node after the other.
+func (n *Node) heedVersion(ctx context.Context) {
+	told := ""
+	for {
+		next := n.picture.next()
+		leader, _, _ := n.picture.electorate()
+		if l, ok := n.picture.node(leader.Name); ok && l.Name != n.name() && l.Version != n.o.Version && l.Version != told {
+			told = l.Version
+			n.log.Warn(fmt.Sprintf("this node is throng %s, and %s, which leads, is %s: it takes no part in runs until both are of one version", n.o.Version, l.Name, l.Version))
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // put writes a record that was last written at revision.

@@ -157,7 +157,7 @@ func TestASeedOfAnotherGrid(t *testing.T) {
 	}{
 		"of another grid": {[]string{theirs}, []string{"join the grid at " + theirs, "is not of the grid that the token is for"}, "of another one"},
 		"in the clear":    {[]string{plain}, []string{"join the grid at " + plain, "does not speak TLS"}, ""},
-		"a member's port": {[]string{l.nodes["h1"].o.ServerURL}, []string{"--client-urls would be right"}, ""},
+		"a members port":  {[]string{l.nodes["h1"].o.ServerURL}, []string{"--client-urls would be right"}, ""},
 		"both":            {[]string{theirs, plain}, []string{"is not of the grid"}, token},
 	} {
 		bad := "bad-" + strings.ReplaceAll(name, " ", "-")

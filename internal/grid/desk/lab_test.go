@@ -75,6 +75,8 @@ type host struct {
 	labels map[string]string
 	drain  bool
 	disk   string
+	// version is its throng's.
+	version string
 
 	receiver *beat.Receiver
 	sender   *beat.Sender
@@ -170,7 +172,7 @@ func (l *lab) start(name string) {
 		},
 	})
 	h.desk = desk.New(desk.Config{
-		Self: name, Store: h.link, View: func() cluster.View { return l.view(name) }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
+		Self: name, Version: h.version, Store: h.link, View: func() cluster.View { return l.view(name) }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
 		SummaryData: func(conductor.Outcome, json.RawMessage) ([]byte, error) { return []byte("{}"), nil },
 	})
 	mux := http.NewServeMux()
@@ -218,7 +220,7 @@ func (l *lab) view(self string) cluster.View {
 			role = cluster.Voter
 		}
 		v.Nodes = append(v.Nodes, cluster.NodeState{
-			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain}, Role: role,
+			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain, Version: h.version}, Role: role,
 			Alive: silences[n] == 0,
 		})
 	}
