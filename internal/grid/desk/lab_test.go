@@ -374,6 +374,7 @@ func (l *lab) ready() (run.Ready, error) {
 		scenario = fmt.Sprintf(`"constant-vus","vus":%d,"duration":"%dms"`, loopers, l.test.length.Milliseconds())
 	}
 	opts, _, err := plan.ParseJSON(fmt.Appendf(nil, `{"scenarios":{"s":{"executor":%s}}}`, scenario), "script")
+	opts.VUs, opts.Duration = plan.Some(int64(loopers)), plan.Some(l.test.length) // a shortcut stays beside the scenario that it stands for
 	return run.Ready{Options: opts, HasSetup: true, HasTeardown: true, HasSummary: true, Functions: []string{"default"}}, err
 }
 
