@@ -99,7 +99,7 @@ func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, er
 		case errors.Is(err, run.ErrLost):
 			r.Lose(err)
 			return reply, r.reason()
-		case !errors.Is(err, courier.ErrUnreachable) && !errors.Is(err, courier.ErrRefused):
+		case !errors.Is(err, courier.ErrUnreachable) && !errors.Is(err, courier.ErrRefused) && !errors.Is(err, courier.ErrUnavailable):
 			return reply, err
 		}
 		select {
