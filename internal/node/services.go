@@ -103,7 +103,7 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 		Shared:  board.Asker{Run: s.Run, Client: n.client, Leader: n.leaderURL},
 		Job: run.Job{
 			Shared: true, Run: s.Run, Runner: runnerName(s.Part, n.life), Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
-			Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
+			Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout, Verbose: s.Job.Verbose,
 		},
 		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh, Lines: s.Lines,
 		Log: func(rec pipe.Record) {

@@ -55,10 +55,11 @@ type Asked struct {
 	Nodes    int               `json:"nodes,omitempty"` // how many; 0: all
 	Where    map[string]string `json:"where,omitempty"` // labels that they must have
 	Full     bool              `json:"full,omitempty"`
-	// NoThresholds, InitTimeout and Outputs are for the runners.
+	// NoThresholds, InitTimeout, Outputs and Verbose are for the runners.
 	NoThresholds bool          `json:"no_thresholds,omitempty"`
 	InitTimeout  time.Duration `json:"init_timeout,omitempty"`
 	Outputs      []string      `json:"outputs,omitempty"`
+	Verbose      bool          `json:"verbose,omitempty"` // their debug messages are wanted
 	// OutputEnv are the environment variables that outputs read.
 	OutputEnv map[string]string `json:"output_env,omitempty"`
 	// View is how the submitter wants handleSummary's data; the grid only passes it on.

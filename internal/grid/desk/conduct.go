@@ -312,7 +312,7 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 		},
 		Job: order.Job{
 			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
-			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout,
+			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout, Verbose: asked.Verbose,
 		},
 		Heard: func() (beat.Heard, bool) {
 			h, ok := c.cfg.Receiver.Parts(run)[id]
