@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -97,6 +98,12 @@ type Disturbance struct {
 	Share float64   `json:"share,omitempty"`
 	// Unreported is how long the node had not reported when it was lost: what it did meanwhile may be missing in the numbers.
 	Unreported time.Duration `json:"unreported,omitempty"`
+}
+
+// Disturb notes a disturbance, in order of time: what is found out later may have happened before.
+func (r *Run) Disturb(d Disturbance) {
+	r.Disturbances = append(r.Disturbances, d)
+	slices.SortStableFunc(r.Disturbances, func(a, b Disturbance) int { return a.At.Compare(b.At) })
 }
 
 // Run is the record of one run.

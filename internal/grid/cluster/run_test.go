@@ -42,3 +42,18 @@ func TestARecordIsStoredWhateverItsSize(t *testing.T) {
 		t.Error("a torn record was read")
 	}
 }
+
+func TestDisturbancesAreToldInOrderOfTime(t *testing.T) {
+	at := func(s int) time.Time { return time.Date(2026, 1, 1, 0, 0, s, 0, time.UTC) }
+	var r Run
+	for _, d := range []Disturbance{{At: at(5), What: "b"}, {At: at(1), What: "a"}, {At: at(5), What: "c"}} {
+		r.Disturb(d)
+	}
+	var told string
+	for _, d := range r.Disturbances {
+		told += d.What
+	}
+	if told != "abc" {
+		t.Errorf("told %s", told)
+	}
+}
