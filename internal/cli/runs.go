@@ -16,6 +16,7 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/desk"
 	"throng/internal/plan"
+	"throng/internal/plural"
 )
 
 // runRow is one run as throng runs --json shows it.
@@ -103,7 +104,7 @@ func (g *global) tableOfRuns(all []*cluster.Run) error {
 			took = time.Since(r.Started).Round(time.Second).String() + " so far"
 		}
 		if n := len(r.Disturbances); n > 0 && note == "" {
-			note = fmt.Sprintf("%d disturbances", n)
+			note = plural.Of(n, "disturbance", "disturbances")
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, code, r.Submitted.Local().Format(time.DateTime), took, r.Asked.Name, note)
 	}
