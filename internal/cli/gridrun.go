@@ -272,7 +272,7 @@ func (s *follower) follow(ctx context.Context) error {
 	if err := patient.Slow().JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id+"/result", nil, &res); err != nil {
 		return err
 	}
-	return s.conclude(&res)
+	return s.conclude(&rec, &res)
 }
 
 // signals has the first SIGINT or SIGTERM stop the run, or the following; the second ends the process at once.
@@ -367,7 +367,7 @@ func (s *follower) frame() viewterm.Frame {
 }
 
 // conclude shows what the run came to, and returns what a local run would.
-func (s *follower) conclude(res *desk.Result) error {
+func (s *follower) conclude(rec *cluster.Run, res *desk.Result) error {
 	err := res.Fault.Err()
 	if !res.Measured {
 		return err
@@ -382,6 +382,9 @@ func (s *follower) conclude(res *desk.Result) error {
 	out.Ready.Segment = segment.Whole()
 	out.Verdicts = out.Ready.Thresholds.Judge(out.Snapshot, out.Elapsed, true)
 	s.sumUp(s.runtime, s.wish, out, func([]byte) (map[string][]byte, error) { return res.Files, res.SummaryFault.Err() })
+	if !out.Ready.HasSummary && s.wish.Mode != "disabled" { // else standard output is the script's
+		fmt.Fprint(s.Stdout, summary.Spread(cluster.SpreadOf(rec.Parts)))
+	}
 	s.tellDisturbances(out, res)
 	if ferr := s.display.Final(s.frame()); ferr != nil {
 		s.log.Debug("the progress could not be shown: " + ferr.Error())

@@ -31,6 +31,7 @@ type runRow struct {
 	Ended        *time.Time            `json:"ended"`
 	Error        string                `json:"error,omitempty"`
 	OnNodeLoss   cluster.NodeLoss      `json:"on_node_loss"`
+	Spread       *cluster.Spread       `json:"spread,omitempty"` // of those nodes that began it
 	Parts        []cluster.Part        `json:"parts,omitempty"`
 	Disturbances []cluster.Disturbance `json:"disturbances,omitempty"`
 }
@@ -39,6 +40,9 @@ func rowOf(r *cluster.Run) runRow {
 	row := runRow{
 		ID: r.ID, State: r.State, ExitCode: r.ExitCode, Script: r.Asked.Name, By: r.By, Submitted: r.Submitted, Error: r.Error,
 		OnNodeLoss: r.Asked.NodeLoss, Parts: r.Parts, Disturbances: r.Disturbances,
+	}
+	if s := cluster.SpreadOf(r.Parts); s.Nodes > 0 {
+		row.Spread = &s
 	}
 	if !r.Started.IsZero() {
 		row.Started = &r.Started

@@ -57,3 +57,24 @@ func TestDisturbancesAreToldInOrderOfTime(t *testing.T) {
 		t.Errorf("told %s", told)
 	}
 }
+
+func TestSpreadTellsHowFarApartNodesBegan(t *testing.T) {
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	part := func(of string, after, offset, within time.Duration) Part {
+		return Part{Of: of, Began: began.Add(after * time.Millisecond), Offset: offset * time.Millisecond, Within: within * time.Millisecond}
+	}
+	for _, tt := range []struct {
+		name  string
+		parts []Part
+		want  Spread
+	}{
+		{"nobody", nil, Spread{}},
+		{"one", []Part{part("", 3, 4, 1), {Node: "never began"}}, Spread{}},
+		{"three", []Part{part("", 3, -4, 1), part("", 0, 0, 0), part("", 1, 2, 2)}, Spread{3, 3 * time.Millisecond, 6 * time.Millisecond, 2 * time.Millisecond}},
+		{"who takes over begins later", []Part{part("", 0, 0, 0), part("", 1, 0, 0), part("0", 9000, 9, 9)}, Spread{2, time.Millisecond, 0, 0}},
+	} {
+		if got := SpreadOf(tt.parts); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}

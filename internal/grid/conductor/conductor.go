@@ -29,7 +29,7 @@ type Part struct {
 
 // Past is what has been done of a run, and must not be done again by a conductor that takes over from another.
 type Past struct {
-	Begun     time.Time `json:"begun,omitzero"` // when setup began
+	Begun     time.Time `json:"begun,omitzero"` // from when elapsed time counts: when setup began, later by Lead once At is known
 	SetupDone bool      `json:"setup_done,omitempty"`
 	Setup     []byte    `json:"setup,omitempty"` // its result as JSON
 	// At is when the scenarios' clocks stand at zero; the zero time: they have not been told.
@@ -234,7 +234,10 @@ func (c *Conductor) setup(ctx context.Context) error {
 
 func (c *Conductor) scenarios(ctx context.Context) error {
 	if c.cfg.Past.At.IsZero() && c.cfg.Lead > 0 {
-		if err := c.note(ctx, func(p *Past) { p.At = time.Now().Add(c.cfg.Lead) }); err != nil {
+		// Nobody does anything until then, so rates must not count it.
+		err := c.note(ctx, func(p *Past) { p.At, p.Begun = time.Now().Add(c.cfg.Lead), p.Begun.Add(c.cfg.Lead) })
+		c.beginAt(c.cfg.Past.Begun)
+		if err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,12 @@ func TestARunOnThreeNodesIsOneRun(t *testing.T) {
 		if rec.State != cluster.Finished || *rec.ExitCode != 0 || len(rec.Disturbances) != 0 {
 			t.Errorf("the record: %+v", rec)
 		}
+		if s := cluster.SpreadOf(rec.Parts); s.Nodes != 3 || s.Starts > 10*time.Millisecond {
+			t.Errorf("they began so: %+v", s)
+		}
+		if res.Elapsed < 10*time.Second || res.Elapsed > 10100*time.Millisecond {
+			t.Errorf("10 s of load took %v", res.Elapsed)
+		}
 		if want := []string{"setup", "teardown", "summary"}; !slices.Equal(l.calls, want) {
 			t.Errorf("calls: %v, want %v", l.calls, want)
 		}

@@ -109,6 +109,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		p := &r.Parts[i]
 		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded || heard.Phase == beat.Ended
+		started(p, heard)
 		if heard.Reserved != nil { // else what it was given counts
 			p.Used = heard.Reserved
 		}
@@ -153,6 +154,13 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 	}
 	return out, nil
+}
+
+// started notes when a part's scenarios began, where that was heard.
+func started(p *cluster.Part, h beat.Heard) {
+	if s := h.Start; s != nil {
+		p.Began, p.Offset, p.Within = s.At, s.Offset, s.Within
+	}
 }
 
 // others reports whether a part is left that was not lost.
