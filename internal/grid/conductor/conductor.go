@@ -51,6 +51,8 @@ type Config struct {
 	Lead time.Duration
 	// Snapshots returns the newest snapshot of every part there ever was, by its id, encoded; nil: the runners are asked.
 	Snapshots func() map[string][]byte
+	// Lives tells of the parts that there ever were which are lost, and who took over; nil where none can be.
+	Lives func() map[string]tally.Life
 	// Marked reports whether the script has called exec.test.fail() in a part that there ever was; nil: the runners are asked.
 	Marked func() bool
 	// Every is how often snapshots are taken; 0 means one second. Thresholds are judged at every JudgeEvery-th; 0 means every
@@ -284,6 +286,9 @@ func (c *Conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 }
 
 func (c *Conductor) collect() {
+	if c.cfg.Lives != nil {
+		c.tally.Know(c.cfg.Lives())
+	}
 	if c.cfg.Snapshots != nil {
 		for id, snap := range c.cfg.Snapshots() {
 			if _, err := c.tally.AddEncoded(id, snap, time.Now()); err != nil {
