@@ -23,7 +23,7 @@ var floors = []struct {
 	floor string
 	rooms []string
 }{
-	{"0 stones: standard library only; no goroutine, I/O or clock", []string{"fault", "segment", "pace", "sketch"}},
+	{"0 stones: standard library only; no goroutine, I/O or clock", []string{"fault", "segment", "pace", "sketch", "plural"}},
 	{"1 nouns: what is measured", []string{"metric"}},
 	{"1 nouns: what is demanded; what benchmarks measure", []string{"threshold", "metric/metrictest"}},
 	{"1 nouns: what is asked", []string{"plan"}},

@@ -19,6 +19,7 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/trust"
 	"throng/internal/node"
+	"throng/internal/plural"
 )
 
 func newGrid(g *global) *cobra.Command {
@@ -112,7 +113,8 @@ func (g *global) tableOfNodes(v cluster.View) error {
 		leader = "nobody"
 	}
 	voters := len(v.Voters())
-	fmt.Fprintf(g.Stdout, "grid %s: %d nodes, %d vote (ideal %d), led by %s in term %d\n\n", v.ClusterID, len(v.Nodes), voters, v.Ideal, leader, v.Leader.Term)
+	fmt.Fprintf(g.Stdout, "grid %s: %s, %s (ideal %d), led by %s in term %d\n\n", v.ClusterID, plural.Of(len(v.Nodes), "node", "nodes"),
+		plural.Of(voters, "votes", "vote"), v.Ideal, leader, v.Leader.Term)
 	w := tabwriter.NewWriter(g.Stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(w, "NODE\tROLE\tSTATE\tADDRESS\tCAPACITY\tLABELS\tVERSION")
 	for _, n := range v.Nodes {

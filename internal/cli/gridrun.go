@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -69,12 +68,15 @@ func (f *gridFlags) asked(g *global, t *test) (cluster.Asked, error) {
 	view, err := json.Marshal(wish)
 	return cluster.Asked{
 		Name: t.arg, NodeLoss: loss, Nodes: f.nodes, Where: f.where, Full: t.runtime.SummaryMode == "full",
-		NoThresholds: t.runtime.NoThresholds, InitTimeout: t.limit, View: view,
+		NoThresholds: t.runtime.NoThresholds, InitTimeout: t.limit, View: view, Verbose: g.verbose,
 	}, err
 }
 
 // runOnGrid has the grid run a test, and shows what a local run would show.
 func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
+	if err := g.refuseThere(t, f.detach); err != nil {
+		return err
+	}
 	grid, err := f.dial(g)
 	if err != nil {
 		return err
@@ -93,7 +95,7 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 		return err
 	}
 	if len(outputs) > 0 && f.detach {
-		return fault.WithHint(fault.InvalidConfig, errors.New("--out writes files here, and --detach leaves"), "leave one of them away")
+		return leaves("--out writes files")
 	}
 	asked.Outputs, asked.OutputEnv = outputsOf(t), g.outputEnv()
 	opts, ready, err := g.check(until, t)
@@ -135,6 +137,9 @@ func (g *global) check(ctx context.Context, t *test) (plan.Options, run.Ready, e
 	read, err := runner.Inspect(ctx)
 	if err != nil {
 		return read.Options, read, err
+	}
+	if read.Options.Paused.Or(false) {
+		return read.Options, read, errPaused()
 	}
 	if _, _, err := requirementsOf(read.Options); err != nil {
 		return read.Options, read, err
@@ -267,7 +272,7 @@ func (s *follower) follow(ctx context.Context) error {
 	if err := patient.Slow().JSON(ctx, http.MethodGet, desk.RunsPath+"/"+s.id+"/result", nil, &res); err != nil {
 		return err
 	}
-	return s.conclude(&res)
+	return s.conclude(&rec, &res)
 }
 
 // signals has the first SIGINT or SIGTERM stop the run, or the following; the second ends the process at once.
@@ -362,7 +367,7 @@ func (s *follower) frame() viewterm.Frame {
 }
 
 // conclude shows what the run came to, and returns what a local run would.
-func (s *follower) conclude(res *desk.Result) error {
+func (s *follower) conclude(rec *cluster.Run, res *desk.Result) error {
 	err := res.Fault.Err()
 	if !res.Measured {
 		return err
@@ -377,6 +382,9 @@ func (s *follower) conclude(res *desk.Result) error {
 	out.Ready.Segment = segment.Whole()
 	out.Verdicts = out.Ready.Thresholds.Judge(out.Snapshot, out.Elapsed, true)
 	s.sumUp(s.runtime, s.wish, out, func([]byte) (map[string][]byte, error) { return res.Files, res.SummaryFault.Err() })
+	if !out.Ready.HasSummary && s.wish.Mode != "disabled" { // else standard output is the script's
+		fmt.Fprint(s.Stdout, summary.Spread(cluster.SpreadOf(rec.Parts)))
+	}
 	s.tellDisturbances(out, res)
 	if ferr := s.display.Final(s.frame()); ferr != nil {
 		s.log.Debug("the progress could not be shown: " + ferr.Error())

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"math"
 	"os"
+	"path"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,23 +22,79 @@ func boundMemory() uint64 {
 	return limit
 }
 
-// memoryLimit is how many bytes of heap a script may hold on this host before the run is ended: four fifths of what is
-// free now, of the control group's limit, or of GOMEMLIMIT. 0 means that nothing of the kind is known.
+// memoryLimit is how many bytes of heap a script may hold on this host before the run is ended: four fifths of freeMemory, or of
+// GOMEMLIMIT. 0 means that nothing of the kind is known.
 func memoryLimit() uint64 {
-	free := availableMemory("/proc/meminfo")
+	free := freeMemory()
 	if asked := debug.SetMemoryLimit(-1); asked != math.MaxInt64 && (free == 0 || uint64(asked) < free) {
 		free = uint64(asked)
 	}
-	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		data, err := os.ReadFile(name)
-		if err != nil {
+	return free / 5 * 4
+}
+
+// freeMemory is what is free now, on this host and in the control groups of this process; 0 where that is not known.
+func freeMemory() uint64 {
+	free := availableMemory("/proc/meminfo")
+	if n, ok := groupMemory("/proc/self/cgroup", "/sys/fs/cgroup"); ok && (free == 0 || n < free) {
+		free = max(n, nothingLeft)
+	}
+	return free
+}
+
+// nothingLeft stands for no bytes at all, since 0 is not known.
+const nothingLeft = 1 << 20
+
+// groupMemory is the least that the control groups of this process (cgroups(7)), which self lists, and those around them have left. What
+// they hold of files does not count: the kernel gives it up.
+func groupMemory(self, root string) (free uint64, ok bool) {
+	data, err := os.ReadFile(self)
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(fields) != 3 {
 			continue
 		}
-		if n, err := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64); err == nil && (free == 0 || n < free) {
-			free = n
+		dir, limit, used, files := root, "memory.max", "memory.current", "file"
+		if slices.Contains(strings.Split(fields[1], ","), "memory") { // version 1
+			dir, limit, used, files = root+"/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache"
+		} else if fields[1] != "" {
+			continue
+		}
+		for at := path.Clean("/" + fields[2]); ; at = path.Dir(at) { // in a container some of them cannot be seen
+			if most, there := numberIn(dir+at+"/"+limit, ""); there {
+				now, _ := numberIn(dir+at+"/"+used, "")
+				cached, _ := numberIn(dir+at+"/memory.stat", files)
+				if left := most - min(most, now-min(now, cached)); !ok || left < free {
+					free, ok = left, true
+				}
+			}
+			if at == "/" {
+				break
+			}
 		}
 	}
-	return free / 5 * 4
+	return free, ok
+}
+
+// numberIn reads the number that is all of a file, or that stands behind a key in it.
+func numberIn(name, key string) (uint64, bool) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(data)) {
+		if key != "" {
+			var found bool
+			if line, found = strings.CutPrefix(line, key+" "); !found {
+				continue
+			}
+		}
+		n, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64) // not "max"
+		return n, err == nil
+	}
+	return 0, false
 }
 
 // availableMemory reads MemAvailable (proc(5), /proc/meminfo), in bytes; 0 if it is not there.

@@ -84,6 +84,7 @@ func (n *nodeFlags) options(g *global) (node.Options, error) {
 		*u.to = strings.Join(u.list, "")
 	}
 	o.Labels, o.Seeds, o.Version, o.Log, o.Out = maps.Clone(n.labels), slices.Clone(n.seeds), Version, g.log, g.Stdout
+	o.Memory = freeMemory
 	if o.Hostname == "" {
 		name, err := os.Hostname()
 		if err != nil {

@@ -52,6 +52,9 @@ func newRun(g *global) *cobra.Command {
 			}
 			return g.runOnGrid(cmd.Context(), t, onGrid)
 		}
+		if err := refuseHere(cmd.Flags()); err != nil {
+			return err
+		}
 		t, err := g.load(f, args[0])
 		if err != nil {
 			return err
@@ -194,7 +197,7 @@ func (s *session) signals(ctx context.Context) (context.Context, func()) {
 
 // consoleLog is where the script's console goes: to the log, or to the file of --console-output.
 func consoleLog(g *global, t *test) (*slog.Logger, func(), error) {
-	name := t.flags.ConsoleOutput.Or(t.envVars.ConsoleOutput.Or(t.file.ConsoleOutput.Or("")))
+	name := t.consoleOutput()
 	if name == "" {
 		return g.console(), func() {}, nil
 	}
@@ -204,6 +207,11 @@ func consoleLog(g *global, t *test) (*slog.Logger, func(), error) {
 	}
 	opts := viewterm.LogOptions{Format: viewterm.ParseFormat(g.setting(g.logFormat, "LOG_FORMAT", "text")), Level: g.level()}
 	return slog.New(viewterm.NewHandler(f, opts)), func() { _ = f.Close() }, nil
+}
+
+// consoleOutput is the value of --console-output, of the strongest layer that has one.
+func (t *test) consoleOutput() string {
+	return t.flags.ConsoleOutput.Or(t.envVars.ConsoleOutput.Or(t.file.ConsoleOutput.Or("")))
 }
 
 // outputsOf are the values of --out, of the strongest layer that has any.

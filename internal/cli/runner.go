@@ -112,7 +112,7 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 		if job.Shared {
 			c.Shared = asker{up, job.Runner}
 		}
-		if limit := job.MemoryLimit; limit > 0 && limit < math.MaxInt64 {
+		if limit := job.MemoryLimit; limit > 0 && limit < math.MaxInt64 && (c.MemoryLimit == 0 || limit < c.MemoryLimit) {
 			debug.SetMemoryLimit(int64(limit))
 			c.MemoryLimit = limit
 		}

@@ -16,6 +16,7 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/desk"
 	"throng/internal/plan"
+	"throng/internal/plural"
 )
 
 // runRow is one run as throng runs --json shows it.
@@ -30,6 +31,7 @@ type runRow struct {
 	Ended        *time.Time            `json:"ended"`
 	Error        string                `json:"error,omitempty"`
 	OnNodeLoss   cluster.NodeLoss      `json:"on_node_loss"`
+	Spread       *cluster.Spread       `json:"spread,omitempty"` // of those nodes that began it
 	Parts        []cluster.Part        `json:"parts,omitempty"`
 	Disturbances []cluster.Disturbance `json:"disturbances,omitempty"`
 }
@@ -38,6 +40,9 @@ func rowOf(r *cluster.Run) runRow {
 	row := runRow{
 		ID: r.ID, State: r.State, ExitCode: r.ExitCode, Script: r.Asked.Name, By: r.By, Submitted: r.Submitted, Error: r.Error,
 		OnNodeLoss: r.Asked.NodeLoss, Parts: r.Parts, Disturbances: r.Disturbances,
+	}
+	if s := cluster.SpreadOf(r.Parts); s.Nodes > 0 {
+		row.Spread = &s
 	}
 	if !r.Started.IsZero() {
 		row.Started = &r.Started
@@ -103,7 +108,7 @@ func (g *global) tableOfRuns(all []*cluster.Run) error {
 			took = time.Since(r.Started).Round(time.Second).String() + " so far"
 		}
 		if n := len(r.Disturbances); n > 0 && note == "" {
-			note = fmt.Sprintf("%d disturbances", n)
+			note = plural.Of(n, "disturbance", "disturbances")
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.State, code, r.Submitted.Local().Format(time.DateTime), took, r.Asked.Name, note)
 	}

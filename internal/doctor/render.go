@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+
+	"throng/internal/plural"
 )
 
 // Text writes findings for people: a line each, and under what is short, why and the line to run. The error is w's.
 func Text(w io.Writer, n Need, all []Finding) error {
-	fmt.Fprintf(w, "planned: %d VUs, %g requests/s, %g new connections/s, %d target(s)\n\n",
-		n.VUs, n.RatePerSecond, n.ConnectionsPerSecond, max(1, n.Targets))
+	fmt.Fprintf(w, "planned: %s, %g requests/s, %g new connections/s, %s\n\n",
+		plural.Of(n.VUs, "VU", "VUs"), n.RatePerSecond, n.ConnectionsPerSecond, plural.Of(max(1, n.Targets), "target", "targets"))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\twhat\there\twanted")
 	for _, f := range all {

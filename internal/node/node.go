@@ -45,6 +45,7 @@ type Node struct {
 	sender   *beat.Sender
 	worker   *worker.Worker
 	spawner  *runner.Spawner
+	room     room
 	desk     *desk.Desk
 	boards   *board.Boards
 	seat     *seat

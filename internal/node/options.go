@@ -38,6 +38,8 @@ type Options struct {
 	EtcdCA, EtcdCert, EtcdKey string
 	Log                       *slog.Logger
 	Out                       io.Writer // takes the command that joins another node
+	// Memory is how many bytes are free on this host; nil, or 0: that is not known.
+	Memory func() uint64
 	// Command is this program, which the runners are made from.
 	Command string
 	// start starts runners in another way than in processes of their own; nil: it does not.

@@ -103,7 +103,7 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 		Shared:  board.Asker{Run: s.Run, Client: n.client, Leader: n.leaderURL},
 		Job: run.Job{
 			Shared: true, Run: s.Run, Runner: runnerName(s.Part, n.life), Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
-			Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout,
+			MemoryLimit: n.memoryFor(), Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout, Verbose: s.Job.Verbose,
 		},
 		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh, Lines: s.Lines,
 		Log: func(rec pipe.Record) {
@@ -116,5 +116,15 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 	if err != nil {
 		return nil, err
 	}
+	n.room.add(r.Done())
 	return r, nil
+}
+
+// memoryFor is how many bytes a runner that starts now may hold; 0 where nothing is known. How many processors it uses is left to the
+// kernel: where a node has several runners, their parts were cut from what one would have done.
+func (n *Node) memoryFor() uint64 {
+	if n.o.Memory == nil {
+		return 0
+	}
+	return n.room.share(n.o.Memory())
 }

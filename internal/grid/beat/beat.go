@@ -40,6 +40,13 @@ type Line struct {
 	Console bool `json:"console,omitempty"`
 }
 
+// Start is when a part's scenarios began.
+type Start struct {
+	At     time.Time     `json:"at"`     // in the leader's clock
+	Offset time.Duration `json:"offset"` // how far that is ahead of the node's, as measured
+	Within time.Duration `json:"within"` // the error that the measurement may have
+}
+
 // Report is how one part is.
 type Report struct {
 	Run      string         `json:"run"`
@@ -49,6 +56,7 @@ type Report struct {
 	Fault    *courier.Fault `json:"fault,omitempty"` // why it failed, or what its scenarios ended with
 	Marked   bool           `json:"marked,omitempty"`
 	Elapsed  time.Duration  `json:"elapsed,omitempty"` // of its scenarios
+	Start    *Start         `json:"start,omitempty"`   // nil: they have not begun
 	Progress []run.Progress `json:"progress,omitempty"`
 	Seq      uint64         `json:"seq,omitempty"`  // of the newest snapshot, which is behind the beat or not
 	Size     int            `json:"size,omitempty"` // of the snapshot behind the beat; 0: none is sent

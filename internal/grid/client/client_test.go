@@ -185,6 +185,27 @@ func TestEveryEventIsToldOnceWhoeverLeads(t *testing.T) {
 	})
 }
 
+// A node that has just started again knows neither who asks nor what there is; that is no answer, however long it takes.
+func TestAGridThatStartsAgainIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		starts := answer(nil, &courier.Status{Code: http.StatusServiceUnavailable, Err: errors.New("look up the token: no store is reached yet")})
+		h := &hosts{by: map[string]http.Handler{}}
+		h.set("a", stream(desk.Event{Feed: "1"}))
+		time.AfterFunc(10*time.Second, func() { h.drop("a") })
+		time.AfterFunc(15*time.Second, func() { h.set("b", starts) })
+		time.AfterFunc(8*time.Minute, func() { h.set("b", stream(desk.Event{Feed: "2"}, desk.Event{Over: true})) })
+		var told []string
+		err := grid(h, "a", "b").Follow(t.Context(), "r", false, func(e desk.Event) {
+			if e.Line != nil {
+				told = append(told, e.Line.Text)
+			}
+		})
+		if err != nil || len(told) != 1 || !strings.Contains(told[0], "waiting") {
+			t.Errorf("told %q, %v", told, err)
+		}
+	})
+}
+
 func TestFollowingEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		why := errors.New("enough")

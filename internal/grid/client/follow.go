@@ -36,14 +36,18 @@ func (g *Grid) Follow(ctx context.Context, id string, outputs bool, tell func(de
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err == nil:
+			if told {
+				tell(notice(levelInfo, "the grid is reached again"))
+			}
 			f.heard, told = time.Now(), false
+			_, _ = now.Learn(ctx) // nodes that came meanwhile; who cannot tell of them is asked again
 		case !elsewhere(err):
 			return err
-		case away > long:
-			return fault.WithHint(fault.Other, fmt.Errorf("the grid has not answered for %v: %w", long, err), "the run may go on: throng attach "+id+" follows it")
+		case away > farewell:
+			return fault.WithHint(fault.Other, fmt.Errorf("the grid has not been reached for %v: %w", farewell, err), "the run may go on: throng attach "+id+" follows it")
 		case away > quiet && !told:
 			told = true
-			tell(desk.Event{Line: &beat.Line{At: time.Now().UTC(), Level: levelWarn, Text: "the grid does not answer, it is waited for: " + err.Error()}})
+			tell(notice(levelWarn, "the grid is not reached; waiting ("+err.Error()+")"))
 		}
 		select {
 		case <-time.After(again):
@@ -55,9 +59,17 @@ func (g *Grid) Follow(ctx context.Context, id string, outputs bool, tell func(de
 
 const (
 	// quiet is for how long a grid may be away before the user is told: an election takes less.
-	quiet     = 5 * time.Second
-	levelWarn = 4 // slog's
+	quiet = 5 * time.Second
+	// farewell is for how long: hosts start again meanwhile, and networks are mended. The run needs nobody who follows it.
+	farewell = 10 * time.Minute
+
+	levelInfo = 0 // slog's
+	levelWarn = 4
 )
+
+func notice(level int, text string) desk.Event {
+	return desk.Event{Line: &beat.Line{At: time.Now().UTC(), Level: level, Text: text}}
+}
 
 type follower struct {
 	g    *Grid

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -55,10 +56,11 @@ type Asked struct {
 	Nodes    int               `json:"nodes,omitempty"` // how many; 0: all
 	Where    map[string]string `json:"where,omitempty"` // labels that they must have
 	Full     bool              `json:"full,omitempty"`
-	// NoThresholds, InitTimeout and Outputs are for the runners.
+	// NoThresholds, InitTimeout, Outputs and Verbose are for the runners.
 	NoThresholds bool          `json:"no_thresholds,omitempty"`
 	InitTimeout  time.Duration `json:"init_timeout,omitempty"`
 	Outputs      []string      `json:"outputs,omitempty"`
+	Verbose      bool          `json:"verbose,omitempty"` // their debug messages are wanted
 	// OutputEnv are the environment variables that outputs read.
 	OutputEnv map[string]string `json:"output_env,omitempty"`
 	// View is how the submitter wants handleSummary's data; the grid only passes it on.
@@ -73,16 +75,56 @@ type Part struct {
 	Share string    `json:"share"`        // segment.Share as text
 	Of    string    `json:"of,omitempty"` // the lost part that it takes over from
 	Given time.Time `json:"given,omitzero"`
-	// Began is when its scenarios began, in the leader's clock.
-	Began time.Time `json:"began,omitzero"`
-	Lost  time.Time `json:"lost,omitzero"`
-	Why   string    `json:"why,omitempty"`
+	// Began is when its scenarios began, in the leader's clock; Offset is how far that is ahead of the node's, Within the error that
+	// this may have.
+	Began  time.Time     `json:"began,omitzero"`
+	Offset time.Duration `json:"offset,omitempty"`
+	Within time.Duration `json:"within,omitempty"`
+	Lost   time.Time     `json:"lost,omitzero"`
+	Why    string        `json:"why,omitempty"`
 	// Used are, of a lost part, the iteration numbers that it may have used beyond those that its former lives had, by scenario.
 	// Unknown says that nobody was left who knows: then any number may have been.
 	Used    map[string]int64 `json:"used,omitempty"`
 	Unknown bool             `json:"unknown,omitempty"`
 	// Exact says that the life before this one, or of a lost part this one, has yielded: Used were used, and nothing else.
 	Exact bool `json:"exact,omitempty"`
+}
+
+// Spread is how a run's nodes began: how many there were, how far apart they began, how far apart their clocks are, and the error that
+// both may have: of the clocks, by which the nodes went.
+type Spread struct {
+	Nodes  int           `json:"nodes"`
+	Starts time.Duration `json:"starts"`
+	Clocks time.Duration `json:"clocks"`
+	Within time.Duration `json:"within"`
+}
+
+// SpreadOf tells how the nodes of parts began that took no share over; the zero Spread where fewer than two are known to have begun.
+func SpreadOf(parts []Part) Spread {
+	var first, last time.Time
+	var low, high time.Duration
+	var s Spread
+	for _, p := range parts {
+		if p.Of != "" || p.Began.IsZero() {
+			continue
+		}
+		if s.Nodes == 0 {
+			first, last, low, high = p.Began, p.Began, p.Offset, p.Offset
+		}
+		if p.Began.Before(first) {
+			first = p.Began
+		}
+		if p.Began.After(last) {
+			last = p.Began
+		}
+		low, high, s.Within = min(low, p.Offset), max(high, p.Offset), max(s.Within, p.Within)
+		s.Nodes++
+	}
+	if s.Nodes < 2 {
+		return Spread{}
+	}
+	s.Starts, s.Clocks = last.Sub(first), high-low
+	return s
 }
 
 // Disturbance is something that happened to a run, for its report.
@@ -96,6 +138,12 @@ type Disturbance struct {
 	Share float64   `json:"share,omitempty"`
 	// Unreported is how long the node had not reported when it was lost: what it did meanwhile may be missing in the numbers.
 	Unreported time.Duration `json:"unreported,omitempty"`
+}
+
+// Disturb notes a disturbance, in order of time: what is found out later may have happened before.
+func (r *Run) Disturb(d Disturbance) {
+	r.Disturbances = append(r.Disturbances, d)
+	slices.SortStableFunc(r.Disturbances, func(a, b Disturbance) int { return a.At.Compare(b.At) })
 }
 
 // Run is the record of one run.

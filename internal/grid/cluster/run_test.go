@@ -42,3 +42,39 @@ func TestARecordIsStoredWhateverItsSize(t *testing.T) {
 		t.Error("a torn record was read")
 	}
 }
+
+func TestDisturbancesAreToldInOrderOfTime(t *testing.T) {
+	at := func(s int) time.Time { return time.Date(2026, 1, 1, 0, 0, s, 0, time.UTC) }
+	var r Run
+	for _, d := range []Disturbance{{At: at(5), What: "b"}, {At: at(1), What: "a"}, {At: at(5), What: "c"}} {
+		r.Disturb(d)
+	}
+	var told string
+	for _, d := range r.Disturbances {
+		told += d.What
+	}
+	if told != "abc" {
+		t.Errorf("told %s", told)
+	}
+}
+
+func TestSpreadTellsHowFarApartNodesBegan(t *testing.T) {
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	part := func(of string, after, offset, within time.Duration) Part {
+		return Part{Of: of, Began: began.Add(after * time.Millisecond), Offset: offset * time.Millisecond, Within: within * time.Millisecond}
+	}
+	for _, tt := range []struct {
+		name  string
+		parts []Part
+		want  Spread
+	}{
+		{"nobody", nil, Spread{}},
+		{"one", []Part{part("", 3, 4, 1), {Node: "never began"}}, Spread{}},
+		{"three", []Part{part("", 3, -4, 1), part("", 0, 0, 0), part("", 1, 2, 2)}, Spread{3, 3 * time.Millisecond, 6 * time.Millisecond, 2 * time.Millisecond}},
+		{"who takes over begins later", []Part{part("", 0, 0, 0), part("", 1, 0, 0), part("0", 9000, 9, 9)}, Spread{2, time.Millisecond, 0, 0}},
+	} {
+		if got := SpreadOf(tt.parts); got != tt.want {
+			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -29,7 +29,7 @@ type Part struct {
 
 // Past is what has been done of a run, and must not be done again by a conductor that takes over from another.
 type Past struct {
-	Begun     time.Time `json:"begun,omitzero"` // when setup began
+	Begun     time.Time `json:"begun,omitzero"` // from when elapsed time counts: when setup began, later by Lead once At is known
 	SetupDone bool      `json:"setup_done,omitempty"`
 	Setup     []byte    `json:"setup,omitempty"` // its result as JSON
 	// At is when the scenarios' clocks stand at zero; the zero time: they have not been told.
@@ -51,6 +51,8 @@ type Config struct {
 	Lead time.Duration
 	// Snapshots returns the newest snapshot of every part there ever was, by its id, encoded; nil: the runners are asked.
 	Snapshots func() map[string][]byte
+	// Lives tells of the parts that there ever were which are lost, and who took over; nil where none can be.
+	Lives func() map[string]tally.Life
 	// Marked reports whether the script has called exec.test.fail() in a part that there ever was; nil: the runners are asked.
 	Marked func() bool
 	// Every is how often snapshots are taken; 0 means one second. Thresholds are judged at every JudgeEvery-th; 0 means every
@@ -234,7 +236,10 @@ func (c *Conductor) setup(ctx context.Context) error {
 
 func (c *Conductor) scenarios(ctx context.Context) error {
 	if c.cfg.Past.At.IsZero() && c.cfg.Lead > 0 {
-		if err := c.note(ctx, func(p *Past) { p.At = time.Now().Add(c.cfg.Lead) }); err != nil {
+		// Nobody does anything until then, so rates must not count it.
+		err := c.note(ctx, func(p *Past) { p.At, p.Begun = time.Now().Add(c.cfg.Lead), p.Begun.Add(c.cfg.Lead) })
+		c.beginAt(c.cfg.Past.Begun)
+		if err != nil {
 			return err
 		}
 	}
@@ -281,6 +286,9 @@ func (c *Conductor) watch(ctx context.Context, abort context.CancelCauseFunc) {
 }
 
 func (c *Conductor) collect() {
+	if c.cfg.Lives != nil {
+		c.tally.Know(c.cfg.Lives())
+	}
 	if c.cfg.Snapshots != nil {
 		for id, snap := range c.cfg.Snapshots() {
 			if _, err := c.tally.AddEncoded(id, snap, time.Now()); err != nil {

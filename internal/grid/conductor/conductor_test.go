@@ -95,6 +95,31 @@ func conduct(ctx context.Context, cfg Config) Outcome {
 	return New(cfg).Run(ctx)
 }
 
+// setsOff is a runner that waits for the agreed start.
+type setsOff struct{ runner }
+
+func (r *setsOff) Run(ctx context.Context, b run.Begin) error {
+	time.Sleep(time.Until(b.At))
+	return r.runner.Run(ctx, b)
+}
+
+func TestTheWaitForTheStartIsNotCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var past Past
+		began := time.Now()
+		out := conduct(t.Context(), Config{
+			Parts: []Part{{ID: "0", Runner: &setsOff{}}}, Lead: 500 * time.Millisecond,
+			Note: func(_ context.Context, p Past) error {
+				past = p
+				return nil
+			},
+		})
+		if out.Elapsed != 10*time.Second || !past.Begun.Equal(began.Add(500*time.Millisecond)) || !past.At.Equal(past.Begun) {
+			t.Errorf("10 s of load took %v; noted %+v", out.Elapsed, past)
+		}
+	})
+}
+
 func TestLifecycleOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &runner{}, &runner{}

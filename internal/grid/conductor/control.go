@@ -42,7 +42,7 @@ type state struct {
 	resumed  chan struct{} // closed when the run is not to wait any more
 	isReady  bool
 	setup    []byte
-	begun    time.Time // when setup began: k6 counts rates from here
+	begun    time.Time // when setup began, later by what was waited for the agreed start: k6 counts rates from here
 	took     time.Duration
 	verdicts threshold.Verdicts
 }
@@ -263,7 +263,14 @@ func (c *Conductor) begun() time.Time {
 	return c.state.begun
 }
 
-// elapsed is how long the run has taken since its setup began, or took.
+func (c *Conductor) beginAt(at time.Time) {
+	c.state.mu.Lock()
+	defer c.state.mu.Unlock()
+	c.state.begun = at
+}
+
+// elapsed is how long the run has taken since its setup began, or took; the time between the agreement on the scenarios' start and the
+// start does not count.
 func (c *Conductor) elapsed() time.Duration {
 	c.state.mu.Lock()
 	defer c.state.mu.Unlock()
@@ -273,5 +280,5 @@ func (c *Conductor) elapsed() time.Duration {
 	case c.state.phase >= Ended:
 		return c.state.took
 	}
-	return time.Since(c.state.begun)
+	return max(0, time.Since(c.state.begun))
 }

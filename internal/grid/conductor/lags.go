@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"throng/internal/metric"
+	"throng/internal/plural"
 )
 
 // lags remembers when iterations were dropped, so that the report can say that the generator did not keep up with the
@@ -37,9 +38,9 @@ func (l *lags) sentence(rated bool) string {
 	case l.dropped == 0:
 		return ""
 	case !rated:
-		return fmt.Sprintf("%d iterations were never begun, because maxDuration was over; more VUs, more time or a faster target would be needed", l.dropped)
+		return plural.Of(l.dropped, "iteration was", "iterations were") + " never begun, because maxDuration was over; more VUs, more time or a faster target would be needed"
 	}
 	sec := func(d time.Duration) time.Duration { return d.Round(time.Second) }
-	return fmt.Sprintf("the asked rate was not kept up: %d iterations were dropped between %v and %v of the run, most at %v (%d within a second); more VUs (maxVUs) or a faster target would be needed",
-		l.dropped, sec(l.from), sec(l.to), sec(l.worstAt), l.worst)
+	return fmt.Sprintf("the asked rate was not kept up: %s dropped between %v and %v of the run, most at %v (%d within a second); more VUs (maxVUs) or a faster target would be needed",
+		plural.Of(l.dropped, "iteration was", "iterations were"), sec(l.from), sec(l.to), sec(l.worstAt), l.worst)
 }

@@ -49,12 +49,30 @@ type answerError struct {
 	Code  string     `json:"code,omitempty"` // of a sentinel, below
 }
 
-// sentinels are the errors that stay themselves on their way.
-func sentinels() map[string]error {
-	return map[string]error{
-		"not_found": cluster.ErrNotFound, "conflict": cluster.ErrConflict, "deposed": cluster.ErrDeposed, "not_leader": ErrNotLeader, "unavailable": ErrUnavailable, "lost": run.ErrLost,
-		"canceled": context.Canceled, "deadline": context.DeadlineExceeded,
+// sentinel is an error that stays itself on its way.
+type sentinel struct {
+	code string
+	err  error
+}
+
+// sentinels are those that there are. An error may be several: the first counts, so what says where to ask again stands before what
+// merely says why.
+func sentinels() []sentinel {
+	return []sentinel{
+		{"deposed", cluster.ErrDeposed}, {"not_leader", ErrNotLeader}, {"unavailable", ErrUnavailable}, {"lost", run.ErrLost},
+		{"not_found", cluster.ErrNotFound}, {"conflict", cluster.ErrConflict},
+		{"canceled", context.Canceled}, {"deadline", context.DeadlineExceeded},
 	}
+}
+
+// sentinelOf is the error of a code; nil where there is none.
+func sentinelOf(code string) error {
+	for _, s := range sentinels() {
+		if s.code == code {
+			return s.err
+		}
+	}
+	return nil
 }
 
 // RemoteError is what the other side's handler returned.
@@ -148,7 +166,12 @@ func remoteError(res *http.Response) error {
 			a.Error = fmt.Sprintf("%s speaks TLS: https:// would be right", res.Request.URL.Host)
 		}
 	}
-	return classed(a, &RemoteError{Status: res.StatusCode, text: a.Error, is: sentinels()[a.Code]})
+	is := sentinelOf(a.Code)
+	switch res.StatusCode {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout: // whatever the words: of no consequence later
+		is = ErrUnavailable
+	}
+	return classed(a, &RemoteError{Status: res.StatusCode, text: a.Error, is: is})
 }
 
 func classed(a answerError, err error) error {
@@ -180,14 +203,15 @@ func (f *Fault) Err() error {
 	if f == nil {
 		return nil
 	}
-	return classed(f.answerError, &RemoteError{text: f.Error, is: sentinels()[f.Code]})
+	return classed(f.answerError, &RemoteError{text: f.Error, is: sentinelOf(f.Code)})
 }
 
 func answer(err error) answerError {
 	a := answerError{Error: err.Error(), Kind: fault.KindOf(err), Hint: fault.HintOf(err)}
-	for code, s := range sentinels() {
-		if errors.Is(err, s) {
-			a.Code = code
+	for _, s := range sentinels() {
+		if errors.Is(err, s.err) {
+			a.Code = s.code
+			break
 		}
 	}
 	return a

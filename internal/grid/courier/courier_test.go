@@ -58,6 +58,23 @@ func TestAnErrorKeepsItsWords(t *testing.T) {
 	}
 }
 
+// An error that is two at once is the one on which the decision hangs, every time; and who cannot answer now may later, whatever he says.
+func TestWhoCannotAnswerNowMayLater(t *testing.T) {
+	t.Parallel()
+	for _, gave := range []error{
+		fmt.Errorf("%w: %w", ErrUnavailable, context.DeadlineExceeded),
+		&Status{http.StatusServiceUnavailable, errors.New("look up the token: no store is reached yet")},
+		&Status{http.StatusServiceUnavailable, context.DeadlineExceeded},
+	} {
+		base, c := serve(t, Handler(func(*http.Request) (any, error) { return nil, gave }))
+		for range 20 {
+			if err := c.JSON(t.Context(), "GET", base, "/x", nil, nil); !errors.Is(err, ErrUnavailable) || err.Error() != gave.Error() {
+				t.Fatalf("%v became %v", gave, err)
+			}
+		}
+	}
+}
+
 func TestADeadProcessIsToldFromASilentOne(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(nil)

@@ -12,6 +12,7 @@ import (
 
 	"throng/internal/fault"
 	"throng/internal/grid/cluster"
+	"throng/internal/plural"
 	"throng/internal/segment"
 )
 
@@ -32,12 +33,12 @@ func choose(v cluster.View, version string, asked cluster.Asked, without []strin
 		}
 	}
 	if len(out) == 0 || len(out) < asked.Nodes {
-		text := "the grid has no node that could take the load: " + census(v, version)
+		text := "the grid has no node that could take the load: " + census(v)
 		if len(out) > 0 {
-			text = fmt.Sprintf("the grid has %d nodes that could take the load, %d were asked for", len(out), asked.Nodes)
-			if others := strange(v, version); len(others) > 0 {
-				text += fmt.Sprintf("; not of throng %s: %s", version, strings.Join(others, ", "))
-			}
+			text = fmt.Sprintf("the grid has %s that could take the load, %s asked for", plural.Of(len(out), "node", "nodes"), plural.Of(asked.Nodes, "was", "were"))
+		}
+		if others := strange(v, version); len(others) > 0 {
+			text += fmt.Sprintf("; not of throng %s: %s", version, strings.Join(others, ", "))
 		}
 		if len(asked.Where) > 0 {
 			text += fmt.Sprintf(" (--where %s)", labels(asked.Where))
@@ -55,18 +56,15 @@ func choose(v cluster.View, version string, asked cluster.Asked, without []strin
 }
 
 // census counts the nodes.
-func census(v cluster.View, version string) string {
+func census(v cluster.View) string {
 	dead, drained := 0, 0
 	for _, n := range v.Nodes {
 		dead += bit(!n.Alive)
 		drained += bit(n.Alive && n.Drained)
 	}
-	text := fmt.Sprintf("of %d nodes %d are dead and %d are drained", len(v.Nodes), dead, drained)
+	text := fmt.Sprintf("of %d nodes %s dead and %s drained", len(v.Nodes), plural.Of(dead, "is", "are"), plural.Of(drained, "is", "are"))
 	if len(v.Nodes) == 1 {
 		text = "its one node is drained"
-	}
-	if others := strange(v, version); len(others) > 0 {
-		text += fmt.Sprintf("; not of throng %s: %s", version, strings.Join(others, ", "))
 	}
 	return text
 }

@@ -16,6 +16,7 @@ import (
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/fence"
 	"throng/internal/grid/order"
+	"throng/internal/grid/tally"
 	"throng/internal/metric"
 	"throng/internal/run"
 	"throng/internal/segment"
@@ -92,7 +93,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 		return conductor.Outcome{}, errors.New("every node that had a part of the run is gone")
 	}
 	cond := conductor.New(conductor.Config{
-		Parts: parts, Replace: c.replace, Past: past, Note: c.note, Lead: lead, Deposed: ctx, JudgeEvery: 1, Snapshots: c.snapshots, Marked: c.marked,
+		Parts: parts, Replace: c.replace, Past: past, Note: c.note, Lead: lead, Deposed: ctx, JudgeEvery: 1, Snapshots: c.snapshots, Lives: c.lives, Marked: c.marked,
 		Ready: func(r run.Ready) error {
 			c.mu.Lock()
 			c.ready = r
@@ -317,7 +318,7 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 		},
 		Job: order.Job{
 			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
-			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout,
+			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout, Verbose: asked.Verbose,
 		},
 		Heard: func() (beat.Heard, bool) {
 			h, ok := c.cfg.Receiver.Parts(run)[id]
@@ -349,6 +350,15 @@ func (c *chair) marked() bool {
 		}
 	}
 	return false
+}
+
+// lives says which parts are lost, and who took over from whom.
+func (c *chair) lives() map[string]tally.Life {
+	out := map[string]tally.Life{}
+	for _, p := range c.record().Parts {
+		out[p.ID] = tally.Life{Of: p.Of, Lost: !p.Lost.IsZero(), Exact: p.Exact}
+	}
+	return out
 }
 
 // snapshots returns the newest snapshot of every part that was ever heard of, encoded.

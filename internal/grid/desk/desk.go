@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/courier"
+	"throng/internal/plural"
 )
 
 // Config is what a desk works with.
@@ -201,9 +203,23 @@ func (d *Desk) Get(ctx context.Context, id string) (*cluster.Run, error) {
 	case 0:
 		err = fmt.Errorf("there is no run %q", id)
 	default:
-		err = fmt.Errorf("%d runs begin with %q", len(kvs), id)
+		err = fmt.Errorf("%q is ambiguous: %s", id, candidates(kvs))
 	}
 	return nil, &courier.Status{Code: http.StatusNotFound, Err: fault.WithHint(fault.Other, err, "throng runs lists them")}
+}
+
+// candidates names some of the runs that were found.
+func candidates(kvs []cluster.KV) string {
+	const most = 5
+	var names []string
+	for _, kv := range kvs[max(0, len(kvs)-most):] { // the newest
+		names = append(names, strings.TrimPrefix(kv.Key, cluster.Runs))
+	}
+	text := strings.Join(names, ", ") + " begin so"
+	if n := len(kvs) - most; n > 0 {
+		text = strings.Join(names, ", ") + " and " + plural.Of(n, "older one begins", "older ones begin") + " so"
+	}
+	return text
 }
 
 func decode(kv cluster.KV) (*cluster.Run, error) {

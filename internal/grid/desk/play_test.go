@@ -32,6 +32,12 @@ func TestARunOnThreeNodesIsOneRun(t *testing.T) {
 		if rec.State != cluster.Finished || *rec.ExitCode != 0 || len(rec.Disturbances) != 0 {
 			t.Errorf("the record: %+v", rec)
 		}
+		if s := cluster.SpreadOf(rec.Parts); s.Nodes != 3 || s.Starts > 10*time.Millisecond {
+			t.Errorf("they began so: %+v", s)
+		}
+		if res.Elapsed < 10*time.Second || res.Elapsed > 10100*time.Millisecond {
+			t.Errorf("10 s of load took %v", res.Elapsed)
+		}
 		if want := []string{"setup", "teardown", "summary"}; !slices.Equal(l.calls, want) {
 			t.Errorf("calls: %v, want %v", l.calls, want)
 		}
@@ -170,9 +176,15 @@ func TestPoliciesForALostNode(t *testing.T) {
 			id := l.submit(func(a *cluster.Asked) { a.NodeLoss = policy })
 			time.Sleep(5 * time.Second)
 			l.kill("h4")
-			rec, _ := l.until(id, time.Minute)
+			rec, res := l.until(id, time.Minute)
 			if rec.State != want || len(rec.Parts) != 4 {
 				t.Errorf("%s: %+v", policy, rec)
+			}
+			if len(rec.Disturbances) != 1 || rec.Disturbances[0].Node != "h4" || rec.Disturbances[0].At.Before(rec.Started) || len(res.Disturbances) != 1 {
+				t.Errorf("%s: the record tells %+v, the result %+v", policy, rec.Disturbances, res.Disturbances)
+			}
+			if i := slices.IndexFunc(rec.Parts, func(p cluster.Part) bool { return p.Node == "h4" }); rec.Parts[i].Lost.IsZero() {
+				t.Errorf("%s: h4's part is not lost: %+v", policy, rec.Parts)
 			}
 			if policy == cluster.Continue && (l.rate(12*time.Second, 16*time.Second) > 76 || *rec.ExitCode != 0) {
 				t.Errorf("the rate is %v", l.rate(12*time.Second, 16*time.Second))
@@ -258,6 +270,26 @@ func TestAnOrderGivenTwiceMakesOneRun(t *testing.T) {
 		l.until("20260101-000000-abcde", time.Minute)
 		if total, _, _ := l.seen(); total != 20 {
 			t.Errorf("%d iterations", total)
+		}
+	})
+}
+
+func TestTheBeginningOfAnIDIsEnoughIfNoOtherBeginsSo(t *testing.T) {
+	play(t, scene{rate: 10, length: time.Second}, 3, three, func(l *lab) {
+		for _, id := range []string{"20260101-000000-aaaaa", "20260101-000001-aaaaa", "20260101-000001-bbbbb"} {
+			l.submit(func(a *cluster.Asked) { a.ID = id })
+			l.until(id, time.Minute)
+		}
+		d := l.hosts["h1"].desk
+		if r, err := d.Get(t.Context(), "20260101-000000"); err != nil || r.ID != "20260101-000000-aaaaa" {
+			t.Errorf("%+v, %v", r, err)
+		}
+		_, err := d.Get(t.Context(), "20260101-000001")
+		if err == nil || err.Error() != `"20260101-000001" is ambiguous: 20260101-000001-aaaaa, 20260101-000001-bbbbb begin so` {
+			t.Errorf("two begin so: %v", err)
+		}
+		if _, err = d.Get(t.Context(), "2027"); err == nil || !strings.Contains(err.Error(), "there is no run") {
+			t.Errorf("none begins so: %v", err)
 		}
 	})
 }

@@ -88,7 +88,11 @@ func (c *chair) finish(ctx context.Context, out conductor.Outcome) error {
 		c.cfg.Log.Error("the result of run " + c.id + " cannot be kept: " + kerr.Error())
 		code, out.Err = exitCode(kerr), errors.Join(out.Err, fmt.Errorf("the result cannot be kept: %w", kerr))
 	}
+	heard := c.cfg.Receiver.Parts(c.id)
 	err := c.change(ctx, func(r *cluster.Run) error {
+		for i := range r.Parts {
+			started(&r.Parts[i], heard[r.Parts[i].ID])
+		}
 		r.State, r.ExitCode, r.Result, r.Ended = stateOf(code), &code, digest, time.Now().UTC()
 		if out.Err != nil {
 			r.Error = out.Err.Error()

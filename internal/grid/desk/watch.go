@@ -101,6 +101,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		why = r.Lost() // without the words of the call that it ended
 	}
 	var added []string
+	var end error // of the run
 	err := c.change(ctx, func(r *cluster.Run) error {
 		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
 		if i < 0 {
@@ -108,16 +109,20 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		p := &r.Parts[i]
 		p.Lost, p.Why, p.Exact = time.Now().UTC(), why.Error(), heard.Phase == beat.Yielded || heard.Phase == beat.Ended
+		started(p, heard)
 		if heard.Reserved != nil { // else what it was given counts
 			p.Used = heard.Reserved
 		}
 		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
 		c.tellLost(*p)
 		first := len(r.Parts)
+		added, end = nil, nil
 		if heard.Phase == beat.Ended && c.others(r) {
-			return heard.Fault.Err() // it has done its part
+			end = heard.Fault.Err() // it has done its part
+			return nil
 		}
-		d, err := c.takeOver(r, *p)
+		var d cluster.Disturbance
+		d, end = c.takeOver(r, *p) // what happened is written down even if it ends the run
 		for _, n := range r.Parts[first:] {
 			added = append(added, n.ID)
 		}
@@ -128,10 +133,15 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		case p.Unknown || heard.Phase == beat.Running || heard.Phase.Over():
 			d.Unreported, d.At = time.Since(at).Round(100*time.Millisecond), at
 		}
-		r.Disturbances = append(r.Disturbances, d)
-		c.feed.warn(d.What)
-		return err
+		if d.What != "" {
+			r.Disturb(d)
+			c.feed.warn(d.What)
+		}
+		return nil
 	})
+	if err == nil {
+		err = end
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +154,13 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 	}
 	return out, nil
+}
+
+// started notes when a part's scenarios began, where that was heard.
+func started(p *cluster.Part, h beat.Heard) {
+	if s := h.Start; s != nil {
+		p.Began, p.Offset, p.Within = s.At, s.Offset, s.Within
+	}
 }
 
 // others reports whether a part is left that was not lost.
@@ -266,23 +283,23 @@ func (c *chair) speaking(nodes []cluster.NodeState) []cluster.NodeState {
 
 // whole notes when the parts that take over from a lost one have begun: then the load is whole again.
 func (c *chair) whole(ctx context.Context, heard map[string]beat.Heard) {
-	done := map[int]bool{}
+	done := map[string]bool{} // by the lost part
 	rec := c.record()
-	for i, d := range rec.Disturbances {
+	for _, d := range rec.Disturbances {
 		if !d.Until.IsZero() || d.Part == "" {
 			continue
 		}
 		takers := 0
-		done[i] = true
+		done[d.Part] = true
 		for _, p := range rec.Parts {
 			if p.Of == d.Part {
 				takers++
 				phase := heard[p.ID].Phase
-				done[i] = done[i] && (phase == beat.Running || phase == beat.Ended || !p.Lost.IsZero())
+				done[d.Part] = done[d.Part] && (phase == beat.Running || phase == beat.Ended || !p.Lost.IsZero())
 			}
 		}
-		if takers == 0 || !done[i] {
-			delete(done, i)
+		if takers == 0 || !done[d.Part] {
+			delete(done, d.Part)
 		}
 	}
 	if len(done) == 0 {
@@ -290,8 +307,10 @@ func (c *chair) whole(ctx context.Context, heard map[string]beat.Heard) {
 	}
 	now := time.Now().UTC()
 	err := c.change(ctx, func(r *cluster.Run) error {
-		for i := range done {
-			r.Disturbances[i].Until = now
+		for i, d := range r.Disturbances {
+			if done[d.Part] {
+				r.Disturbances[i].Until = now
+			}
 		}
 		return nil
 	})

@@ -48,6 +48,7 @@ type Job struct {
 	Env map[string]string `json:"env,omitempty"`
 	// InitTimeout bounds the script's top-level code.
 	InitTimeout time.Duration `json:"init_timeout,omitempty"`
+	Verbose     bool          `json:"verbose,omitempty"` // debug messages are wanted
 }
 
 // Begin is run.Begin on its way: At is in the leader's clock.

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
+	"throng/internal/fault"
 	"throng/internal/grid/beat"
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/courier"
@@ -97,9 +99,9 @@ func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, er
 		case ctx.Err() != nil:
 			return reply, context.Cause(ctx)
 		case errors.Is(err, run.ErrLost):
-			r.Lose(err)
+			r.Lose(errors.New(strings.TrimPrefix(err.Error(), run.ErrLost.Error()+": ")))
 			return reply, r.reason()
-		case !errors.Is(err, courier.ErrUnreachable) && !errors.Is(err, courier.ErrRefused):
+		case !errors.Is(err, courier.ErrUnreachable) && !errors.Is(err, courier.ErrRefused) && !errors.Is(err, courier.ErrUnavailable):
 			return reply, err
 		}
 		select {
@@ -154,7 +156,7 @@ func (r *Remote) Init(ctx context.Context) (run.Ready, error) {
 // Setup implements run.Runner.
 func (r *Remote) Setup(ctx context.Context) ([]byte, error) {
 	reply, err := r.stopped(ctx, Setup, Request{})
-	return reply.Data, err
+	return reply.Data, r.named(err)
 }
 
 // Run implements run.Runner.
@@ -164,7 +166,15 @@ func (r *Remote) Run(ctx context.Context, b run.Begin) error {
 		r.Lose(errors.New("the node leaves"))
 		return r.reason()
 	}
-	return err
+	return r.named(err)
+}
+
+// named says on which node the script went wrong: elsewhere it may not.
+func (r *Remote) named(err error) error {
+	if err == nil || fault.KindOf(err) != fault.ScriptException {
+		return err
+	}
+	return fmt.Errorf("node %s: %w", r.cfg.Node, err)
 }
 
 // Yield implements run.Runner.
@@ -180,7 +190,7 @@ func (r *Remote) Yield(ctx context.Context) (metric.Snapshot, error) {
 // Teardown implements run.Runner.
 func (r *Remote) Teardown(ctx context.Context, setup []byte) error {
 	_, err := r.stopped(ctx, Teardown, Request{Data: setup})
-	return err
+	return r.named(err)
 }
 
 // Summary implements run.Runner.

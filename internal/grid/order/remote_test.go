@@ -156,3 +156,19 @@ func TestADeposedConductorStopsNobody(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatAScriptDoesWrongNamesItsNode(t *testing.T) {
+	wrong := fault.WithHint(fault.ScriptException, errors.New("stopped before the memory ran out"), "fewer VUs")
+	r := remote(&node{f: func(string, Request) (Reply, error) { return Reply{}, wrong }}, beat.Running)
+	_, serr := r.Setup(t.Context())
+	for _, err := range []error{serr, r.Run(t.Context(), run.Begin{}), r.Teardown(t.Context(), nil)} {
+		if err == nil || err.Error() != "node h1: stopped before the memory ran out" || fault.KindOf(err) != fault.ScriptException || fault.HintOf(err) != "fewer VUs" {
+			t.Errorf("%v", err)
+		}
+	}
+	aborted := fault.New(fault.ScriptAborted, errors.New("test aborted"))
+	r = remote(&node{f: func(string, Request) (Reply, error) { return Reply{}, aborted }}, beat.Running)
+	if err := r.Run(t.Context(), run.Begin{}); err == nil || err.Error() != "test aborted" {
+		t.Errorf("what it did on purpose: %v", err)
+	}
+}

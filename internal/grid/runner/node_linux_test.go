@@ -205,3 +205,24 @@ func TestARunnerIsNicerThanItsNode(t *testing.T) {
 		t.Errorf("its group is %d, %v", pgid, err)
 	}
 }
+
+func TestTheKernelKillsARunnerBeforeItsNode(t *testing.T) {
+	t.Parallel()
+	r, _ := start(t, run.Job{Bundle: packed(t, `export default function () {}`, `{}`, nil)}, nil)
+	if _, err := r.Init(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	score := func(pid string) (n int) {
+		b, err := os.ReadFile("/proc/" + pid + "/oom_score_adj")
+		if err == nil {
+			_, err = fmt.Sscan(string(b), &n)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if node, runner := score("self"), score(fmt.Sprint(r.Pid())); runner != 500 || node >= runner {
+		t.Errorf("the node has %d, its runner %d", node, runner)
+	}
+}

@@ -23,8 +23,16 @@ const niceness = 5
 // prepareThread has the children of this thread be nice.
 func prepareThread() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness) } // it may always be raised
 
-// lower makes sure of it where the child was started from another thread: all threads of its group.
-func lower(pid int) { _ = syscall.Setpriority(syscall.PRIO_PGRP, pid, niceness) } // as above
+// expendable is by how much sooner than its node, for the same memory, the kernel kills a runner when memory has run out (proc(5),
+// /proc/pid/oom_score_adj): a runner's part can be taken over, and a node is a voice of the grid.
+const expendable = "500"
+
+// lower makes sure of it where the child was started from another thread: all threads of its group. It also has the kernel kill the
+// child before its node.
+func lower(pid int) {
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, pid, niceness)                                // as above
+	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(expendable), 0o644) // as above
+}
 
 // memoryKills is how many processes the kernel has killed on this host because memory had run out (proc(5), /proc/vmstat); 0 where
 // that is not told.

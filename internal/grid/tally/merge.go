@@ -11,7 +11,7 @@ import (
 
 // Merge adds snapshots of different runners up. Counters, rates and trends add. The gauges vus and vus_max are each
 // runner's own number of virtual users, so they add too (their min and max then bound the true ones, since the runners'
-// extremes need not fall together); of any other gauge the value seen last counts, with the extremes over all.
+// extremes need not fall together); those of a share that was taken over do not (see Know). Of any other gauge the value seen last counts, with the extremes over all.
 // Series, groups and checks stand in the order of the first part that has them. The counts of scenarios add. What is Reserved
 // are numbers of one runner's share, which have no sum: it is left out. The parts are not changed.
 func Merge(parts []metric.Snapshot) metric.Snapshot {

@@ -17,6 +17,7 @@ import (
 type Tally struct {
 	mu    sync.Mutex
 	parts map[string]*part
+	lives map[string]Life
 
 	adding sync.Mutex // guards fold, and is never taken while mu is held
 	fold   fold
@@ -168,12 +169,16 @@ func (t *Tally) Total() metric.Snapshot {
 	if encoded := t.Encoded(); len(encoded) > 0 && len(encoded) == t.heard() {
 		t.adding.Lock()
 		defer t.adding.Unlock()
-		return t.fold.total(encoded)
+		out := t.fold.total(encoded)
+		t.fleet(&out)
+		return out
 	}
 	snaps := t.Snapshots()
 	parts := make([]metric.Snapshot, 0, len(snaps))
 	for _, id := range slices.Sorted(maps.Keys(snaps)) { // floats do not add up the same in every order
 		parts = append(parts, snaps[id])
 	}
-	return Merge(parts)
+	out := Merge(parts)
+	t.fleet(&out)
+	return out
 }

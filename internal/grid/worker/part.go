@@ -45,6 +45,7 @@ type part struct {
 	fault  error
 	runner Runner
 	begun  time.Time // its scenarios, on this node's clock
+	start  *beat.Start
 	ended  time.Time
 	calls  map[string]*call
 }
@@ -214,9 +215,16 @@ func (p *part) orDeath(err error) error {
 // begin runs the scenarios.
 func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
 	_, _, r := p.state()
-	offset, _ := p.w.cfg.Offset()
+	offset, round := p.w.cfg.Offset()
 	at := b.At.Add(-offset)
 	p.mark(&p.begun, at)
+	real := at
+	if now := time.Now(); now.After(at) { // the order came late, or the share is taken over
+		real = now
+	}
+	p.mu.Lock()
+	p.start = &beat.Start{At: real.Add(offset).UTC(), Offset: offset, Within: round / 2}
+	p.mu.Unlock()
 	p.enter(beat.Running, nil)
 	err := r.Run(ctx, run.Begin{Setup: b.Setup, At: at, Used: b.Used, Exact: b.Exact, Reserve: b.Reserve})
 	p.mark(&p.ended, time.Now())
@@ -378,7 +386,7 @@ func (p *part) release() {
 func (p *part) report(whole bool) beat.Report {
 	p.mu.Lock()
 	r := p.runner
-	rep := beat.Report{Run: p.run, Part: p.id, Phase: p.phase, Step: p.step, Fault: courier.FaultOf(p.fault)}
+	rep := beat.Report{Run: p.run, Part: p.id, Phase: p.phase, Step: p.step, Start: p.start, Fault: courier.FaultOf(p.fault)}
 	p.mu.Unlock()
 	if r == nil {
 		rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)

@@ -7,6 +7,7 @@ import (
 
 	"throng/internal/grid/cluster"
 	"throng/internal/metric"
+	"throng/internal/plural"
 )
 
 // Plan is how many iterations a scenario was to begin.
@@ -42,7 +43,8 @@ func Disturbances(began time.Time, snap metric.Snapshot, plans []Plan, all []clu
 	for _, p := range plans {
 		for _, s := range snap.Scenarios {
 			if s.Name == p.Scenario {
-				fmt.Fprintf(&b, "    scenario %s: %d iterations were planned; of those in these numbers %d began and %d were dropped\n", s.Name, p.Iterations, s.Begun, s.Dropped)
+				fmt.Fprintf(&b, "    scenario %s: %s planned; of those in these numbers %d began and %s dropped\n", s.Name,
+					plural.Of(p.Iterations, "iteration was", "iterations were"), s.Begun, plural.Of(s.Dropped, "was", "were"))
 			}
 		}
 	}
