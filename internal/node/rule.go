@@ -84,6 +84,7 @@ func (n *Node) reign(ctx context.Context, term uint64, fence int64) {
 			n.log.Error("the runs are not led: " + err.Error())
 		}
 	})
+	wg.Go(func() { n.boards.Lead(ctx) })
 	if server, _ := n.seat.member(); server != nil {
 		wg.Go(func() { n.chooseVoters(ctx, server, fence) })
 	}

@@ -8,6 +8,7 @@ import (
 
 	"throng/internal/grid/beat"
 	"throng/internal/grid/board"
+	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/desk"
 	"throng/internal/grid/runner"
@@ -56,11 +57,11 @@ func (n *Node) makeServices() {
 		Silences: func() map[string]time.Duration { return n.picture.heard() },
 	})
 	n.boards = board.New(board.Config{
-		Others: n.otherVoters, Client: n.client, Term: n.term,
+		Others: n.otherKeepers, Client: n.client, Term: n.term,
 		Told: func(err error) { n.log.Debug(err.Error()) },
 	})
 	n.desk = desk.New(desk.Config{
-		Ended: n.boards.Forget, Lost: func(run, part, life string) { n.boards.Lost(run, runnerName(part, life)) },
+		Begun: n.boards.Open, Ended: n.boards.Forget, Lost: func(run, part, life string) { n.boards.Lost(run, runnerName(part, life)) },
 		Self: n.name(), Version: n.o.Version, Store: n.store, View: n.picture.view, Depot: n.depot, Client: n.client, Receiver: n.receiver, Log: n.log,
 		SummaryData: func(out conductor.Outcome, view json.RawMessage) ([]byte, error) {
 			var w summary.Wish
@@ -86,10 +87,10 @@ func (n *Node) term() uint64 {
 	return leader.Term
 }
 
-// otherVoters are the addresses of the other nodes that vote and live.
-func (n *Node) otherVoters() (out []string) {
-	for _, v := range n.picture.view().Voters() {
-		if v.Name != n.name() && v.Alive {
+// otherKeepers are the addresses of the other nodes that live and vote, or are to vote soon: they may lead next.
+func (n *Node) otherKeepers() (out []string) {
+	for _, v := range n.picture.view().Nodes {
+		if v.Name != n.name() && v.Alive && (v.Role == cluster.Voter || v.Role == cluster.Learner) {
 			out = append(out, v.ClientURL)
 		}
 	}

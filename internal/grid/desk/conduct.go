@@ -50,6 +50,9 @@ func (d *Desk) conduct(ctx context.Context, rec *cluster.Run) {
 	if rec.State == cluster.Queued {
 		c.revision = rec.Revision
 	}
+	if d.cfg.Begun != nil {
+		d.cfg.Begun(rec.ID)
+	}
 	out, err := c.lead(ctx)
 	if errors.Is(context.Cause(ctx), cluster.ErrDeposed) || errors.Is(err, cluster.ErrDeposed) || ctx.Err() != nil {
 		d.close(c.feed, nil)

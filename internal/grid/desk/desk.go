@@ -32,7 +32,9 @@ type Config struct {
 	Client   *courier.Client
 	Receiver *beat.Receiver
 	Log      *slog.Logger
-	// Ended is told of runs that have ended, again and again; Lost of parts whose runner is no more. nil: nobody wants to know.
+	// Begun is told of a run that this node begins to conduct, Ended of runs that have ended, again and again, Lost of parts whose
+	// runner is no more. nil: nobody wants to know.
+	Begun func(run string)
 	Ended func(run string)
 	Lost  func(run, part, life string)
 	// SummaryData makes what handleSummary is called with; view is the submitter's wish.
