@@ -34,6 +34,8 @@ type lab struct {
 	mu    sync.Mutex // guards what follows
 	nodes map[string]*inLab
 	log   strings.Builder
+	// ways are the operator's connections by pin: a handshake for each look would be most of what a lab costs.
+	ways map[string]*http.Transport
 }
 
 // inLab is one node; it keeps its addresses from one life to the next.
@@ -46,8 +48,11 @@ type inLab struct {
 
 func newLab(t *testing.T, ideal int) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: t.TempDir(), host: ownLoopback(), ideal: ideal, nodes: map[string]*inLab{}}
+	l := &lab{t: t, dir: t.TempDir(), host: ownLoopback(), ideal: ideal, nodes: map[string]*inLab{}, ways: map[string]*http.Transport{}}
 	t.Cleanup(func() {
+		for _, w := range l.ways {
+			w.CloseIdleConnections()
+		}
 		for name := range l.nodes {
 			l.halt(name)
 		}
@@ -223,7 +228,16 @@ func (l *lab) grid(names ...string) *client.Grid {
 	if err != nil {
 		return client.New(courier.Client{HTTP: &http.Client{}}, nil) // there is no grid yet
 	}
-	return client.New(courier.Client{HTTP: &http.Client{Transport: trust.PinnedTransport(token.Pin, time.Now)}, Token: token.Reveal}, addresses)
+	return client.New(courier.Client{HTTP: &http.Client{Transport: l.way(token.Pin)}, Token: token.Reveal}, addresses)
+}
+
+func (l *lab) way(pin string) *http.Transport {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ways[pin] == nil {
+		l.ways[pin] = trust.PinnedTransport(pin, time.Now)
+	}
+	return l.ways[pin]
 }
 
 // view asks any node, or those named, how the grid is.
@@ -290,6 +304,10 @@ func (l *lab) up(n int) {
 	l.vote(1)
 	for i := 2; i <= n; i++ {
 		l.start(fmt.Sprintf("h%d", i), "h1")
+	}
+	for i := 1; i <= n; i++ { // one that was taken in counts as alive before it is up
+		up := fmt.Sprintf("node h%d is up", i)
+		l.until(up, func() bool { return l.said(up) })
 	}
 	want := min(l.ideal, n)
 	l.vote(want - 1 + want%2)

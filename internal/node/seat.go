@@ -129,6 +129,7 @@ func (s *seat) run(ctx context.Context) error {
 	for {
 		next := s.n.picture.next()
 		server, _ := s.member()
+		knew := isReady(server)
 		if err := s.step(ctx, server); err != nil {
 			return err
 		}
@@ -137,7 +138,7 @@ func (s *seat) run(ctx context.Context) error {
 		if now != nil {
 			ended, ready = now.Done(), now.Ready()
 		}
-		if server != now || s.used == s.own(now) {
+		if server == now && knew { // a learner goes another way all the same: that it is ready is news once
 			ready = nil
 		}
 		select {
@@ -149,6 +150,18 @@ func (s *seat) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+}
+
+func isReady(server keeper) bool {
+	if server == nil {
+		return false
+	}
+	select {
+	case <-server.Ready():
+		return true
+	default:
+		return false
 	}
 }
 
