@@ -128,6 +128,7 @@ func (n *Node) renewer() *trust.Renewer {
 // renew has a node that votes sign a renewal.
 func (n *Node) renew(ctx context.Context, r trust.Renewal) (chain []byte, err error) {
 	c := &courier.Client{HTTP: &http.Client{Transport: trust.PinnedTransport(n.identity.Pin(), time.Now)}}
+	defer c.HTTP.CloseIdleConnections()
 	errs := []error{errors.New("no node that votes has signed the renewal")}
 	for _, base := range append(n.endpoints(), n.memory.endpoints()...) {
 		if err := c.JSON(ctx, http.MethodPost, base, renewPath, r, &chain); err == nil {

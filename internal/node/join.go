@@ -56,7 +56,8 @@ func (n *Node) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	told := map[bool]bool{} // by whether it was of a stranger
+	defer client.HTTP.CloseIdleConnections() // a seed would keep one for each node that has ever joined by it
+	told := map[bool]bool{}                  // by whether it was of a stranger
 	for {
 		var strange error // of the first stranger
 		waits := false    // for a seed that may be the right one
