@@ -6,7 +6,7 @@ export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 # The race detector needs cgo, hence a C compiler; without one the tests run all the same, without it.
 RACE ?= $(if $(shell command -v gcc || command -v clang),-race)
 
-.PHONY: build demo test race vet lint compat grid nginx bench fuzz soak cross qemu zoslint clean
+.PHONY: build demo test race vet lint compat grid plays nginx bench fuzz soak cross qemu zoslint clean
 
 build: ## the binary, ./throng
 	$(GO) build -o throng ./cmd/throng
@@ -35,6 +35,10 @@ compat: build ## the k6 cases; COMPAT='http-*' chooses (needs python3)
 PLAYS ?= all
 grid: build ## plays on real grids; PLAYS=form,kill-leader chooses (needs python3; root, iproute2 and etcd-client for some)
 	THRONG_BIN=$(CURDIR)/throng THRONG_PLAYS='$(PLAYS)' $(GO) test -count=1 -v -timeout 30m ./test/grid
+
+plays: build ## the plays that take longer; half an hour
+	test/grid/deaths --bin ./throng
+	test/grid/ends --bin ./throng
 
 nginx: build ## our counts against a real server's log (needs nginx)
 	THRONG_BIN=$(CURDIR)/throng $(GO) test -count=1 -v ./test/nginx

@@ -404,10 +404,7 @@ func (s *follower) tellDisturbances(out conductor.Outcome, res *desk.Result) {
 
 // plansOf says how many iterations the scenarios were to begin, where that is known before.
 func plansOf(opts plan.Options) (out []summary.Plan) {
-	scenarios, err := plan.Derive(opts)
-	if err != nil {
-		return nil // the run itself has said so
-	}
+	scenarios := opts.Derived()
 	for i := range scenarios {
 		if n, ok := executor.Planned(&scenarios[i]); ok {
 			out = append(out, summary.Plan{Scenario: scenarios[i].Name, Iterations: n})

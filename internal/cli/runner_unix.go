@@ -55,7 +55,7 @@ func (l leased) Until() (wall int64, closed bool) {
 	for {
 		n, err := syscall.Read(l.beats, b[:])
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // the system call's own
+		case err == syscall.EINTR:
 		case n > 0:
 			wall = max(wall, pipe.LastBeat(b[:n]))
 		default:

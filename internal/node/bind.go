@@ -40,8 +40,11 @@ func bindTo(ctx context.Context, address string) (string, error) {
 	case host == "localhost":
 		return net.JoinHostPort(host, u.Port()), nil
 	}
-	return net.JoinHostPort("", u.Port()), nil
+	return net.JoinHostPort(everywhere, u.Port()), nil
 }
+
+// everywhere are all addresses of this host, those of IPv6 included (net.Listen). etcd takes no empty host.
+const everywhere = "0.0.0.0"
 
 func ownAddresses() ([]net.IP, error) {
 	list, err := net.InterfaceAddrs()

@@ -112,6 +112,10 @@ func (n *Node) foundForeign(ctx context.Context) (member string, records map[str
 		return "", nil, err
 	}
 	switch id, err := n.store.Get(ctx, cluster.IDKey); {
+	case err == nil && string(id.Value) == n.memory.Cluster: // this founding was interrupted before
+		if err := n.forgetAll(ctx, []string{cluster.Prefix}); err != nil {
+			return "", nil, err
+		}
 	case err == nil:
 		return "", nil, fault.WithHint(fault.InvalidConfig, fmt.Errorf("the etcd at %s holds grid %s already", n.o.EtcdEndpoints[0], id.Value), "--seeds names a node of it, to join")
 	case !errors.Is(err, cluster.ErrNotFound):

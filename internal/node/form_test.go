@@ -203,6 +203,59 @@ func TestAStopIsQuick(t *testing.T) {
 	l.until("h1 is back", func() bool { return l.voters() == "h1 h2 h3" })
 }
 
+// TestAllStopAtOnce stops voters in the same moment, so that each has nobody to give anything to, and starts them again, without seeds.
+func TestAllStopAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 3)
+	l.up(3)
+	id := l.clusterID()
+	for _, names := range [][]string{{"h1", "h2", "h3"}, {"h1", "h2"}, {"h2", "h3"}} {
+		l.mustOrder("size", GridCall{Size: 3})
+		for _, name := range names {
+			l.nodes[name].stop()
+		}
+		for _, name := range names {
+			if took := l.halt(name); took > 3*time.Second {
+				t.Errorf("of %v, %s took %v to stop", names, name, took)
+			}
+		}
+		for _, name := range names {
+			l.start(name)
+		}
+		l.until("all vote again", func() bool { return l.voters() == "h1 h2 h3" })
+		if now := l.clusterID(); now != id {
+			t.Errorf("the grid was %s and is %s", id, now)
+		}
+	}
+}
+
+// TestAGridIsUpdatedNodeByNode replaces the binary of one node after the other: each keeps its vote. A node that joins is of the leader's
+// version. That no run has nodes of two versions, package desk sees to.
+func TestAGridIsUpdatedNodeByNode(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, 3)
+	l.up(3)
+	next := func(o *Options) { o.Version = "next" }
+	for _, name := range []string{"h3", "h2", "h1"} {
+		l.halt(name)
+		l.options(name, next)
+		l.start(name)
+		l.until(name+" is back", func() bool {
+			v, err := l.view()
+			n, _ := v.Find(name)
+			return err == nil && n.Version == "next" && l.voters() == "h1 h2 h3"
+		})
+		if name == "h3" {
+			l.until("h3 says so", func() bool { return l.said("this node is throng next, and h1, which leads, is test") })
+			l.options("h4", next)
+			l.start("h4", "h1")
+			refused(t, l.ends("h4"), "node h4 is throng next, and this grid is test")
+		}
+	}
+	l.start("h4", "h1")
+	l.until("h4 is there", func() bool { return l.alive() == "h1 h2 h3 h4" })
+}
+
 // TestFiftyLivesOfANode starts and stops one node fifty times in one process: it stays the same grid on the same addresses.
 func TestFiftyLivesOfANode(t *testing.T) {
 	if testing.Short() {

@@ -3,10 +3,12 @@ package node
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"throng/internal/fault"
@@ -42,7 +44,8 @@ const (
 	warnSkew = 2 * time.Second
 )
 
-// join asks the seeds to take this node in, again and again while none of them answers.
+// join asks the seeds to take this node in, again and again while none of them answers. What one of the grid refuses is refused: they speak
+// for the same leader. One of another grid says nothing about the rest: it ends the node once no other may still come up.
 func (n *Node) join(ctx context.Context) error {
 	if !slices.ContainsFunc(n.o.Seeds, func(s string) bool { return s != n.o.ClientURL }) {
 		return fault.WithHint(fault.InvalidConfig, errors.New("--seeds names this node itself and no other"), "without --seeds it founds a grid")
@@ -53,24 +56,39 @@ func (n *Node) join(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	told := false
+	told := map[bool]bool{} // by whether it was of a stranger
 	for {
+		var strange error // of the first stranger
+		waits := false    // for a seed that may be the right one
 		for _, seed := range n.o.Seeds {
 			if seed == n.o.ClientURL {
 				continue
 			}
 			answer, err := n.ask(ctx, client, seed, csr)
+			stranger := n.stranger(err)
 			switch {
 			case err == nil:
 				return n.admitted(m, answer)
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
 			case final(err):
-				return fault.New(fault.InvalidConfig, fmt.Errorf("join the grid at %s: %w", seed, err))
-			case !told:
-				told = true
-				n.log.Info("waiting for a seed that answers: " + err.Error())
+				return n.turnedDown(seed, err)
+			case stranger != nil && strange == nil:
+				strange = n.turnedDown(seed, stranger)
+			case stranger == nil:
+				waits = true
+				if !told[false] {
+					n.log.Info("waiting for a seed that answers: " + err.Error())
+				}
+				told[false] = true
 			}
+		}
+		switch {
+		case strange != nil && !waits:
+			return strange
+		case strange != nil && !told[true]:
+			told[true] = true
+			n.log.Warn(strange.Error() + "; waiting for the other seeds")
 		}
 		select {
 		case <-time.After(joinAgain):
@@ -78,6 +96,36 @@ func (n *Node) join(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// stranger is why a seed that answers is not one of the grid, and will not become one; nil where it may be.
+func (n *Node) stranger(err error) error {
+	var other interface {
+		error
+		Hopeless() bool
+	}
+	var name x509.HostnameError
+	switch {
+	case errors.As(err, &other) && other.Hopeless():
+		return fault.WithHint(fault.InvalidConfig, other, "--token-file is to name a join token of the grid that the seeds are of; "+n.o.TokenFile+" is of another one")
+	case errors.As(err, &name):
+		return fault.WithHint(fault.InvalidConfig, fmt.Errorf("the node there has a certificate for another address: %w", name), "--seeds is to name it as its own --client-urls does")
+	case err != nil && strings.Contains(err.Error(), "HTTP response to HTTPS client"): // as net/http words it
+		return errors.New("it does not speak TLS: that node is --insecure, or no node of a grid")
+	case err != nil && strings.Contains(err.Error(), "tls: certificate required"): // as crypto/tls words it
+		return errors.New("it wants a certificate, as members do of one another: the node's --client-urls would be right")
+	}
+	return nil
+}
+
+// turnedDown is what a node ends with that a seed does not take in.
+func (n *Node) turnedDown(seed string, err error) error {
+	hint := fault.HintOf(err)
+	var r *courier.RemoteError
+	if errors.As(err, &r) && r.Status == http.StatusUnauthorized && hint == "" {
+		hint = "a new one is made with: throng grid token create --role join"
+	}
+	return fault.WithHint(fault.InvalidConfig, fmt.Errorf("join the grid at %s: %w", seed, err), hint)
 }
 
 // final reports whether asking again would not help. A conflict means that it would: there is no leader now, or another node of

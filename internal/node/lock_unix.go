@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
-
-	"throng/internal/fault"
 )
 
 // lock keeps a second process off the data directory for as long as this one lives.
@@ -20,7 +18,7 @@ func lock(dir string) (unlock func(), err error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fault.New(fault.InvalidConfig, fmt.Errorf("another process uses the data directory %s: every node needs one of its own", dir))
+		return nil, inUse(dir)
 	}
 	return func() { _ = f.Close() }, nil
 }

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/windows"
-
-	"throng/internal/fault"
 )
 
 // lock keeps a second process off the data directory for as long as this one lives.
@@ -18,7 +16,7 @@ func lock(dir string) (unlock func(), err error) {
 	}
 	if err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped)); err != nil {
 		_ = f.Close()
-		return nil, fault.New(fault.InvalidConfig, fmt.Errorf("another process uses the data directory %s: every node needs one of its own", dir))
+		return nil, inUse(dir)
 	}
 	return func() { _ = f.Close() }, nil
 }

@@ -63,9 +63,14 @@ func Run(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	unlock, err := lock(o.DataDir)
-	if err != nil {
+	until := time.Now().Add(takeOver)
+	var unlock func()
+	err := whenFree(ctx, o.Log, until, func() (err error) {
+		unlock, err = lock(o.DataDir)
 		return err
+	})
+	if err != nil {
+		return unlessStopped(ctx, err)
 	}
 	defer unlock()
 	n := &Node{o: o, log: o.Log, life: rand.Text()[:12], store: etcdstore.New(), forgotten: make(chan struct{}, 1)}
@@ -81,19 +86,43 @@ func Run(ctx context.Context, o Options) error {
 		return fault.New(fault.InvalidConfig, fmt.Errorf("--client-urls: %w", err))
 	}
 	// Before anything else: a port that is taken must not cost a grid.
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	var listener net.Listener
+	err = whenFree(ctx, o.Log, until, func() (err error) {
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
+			return fault.New(fault.InvalidConfig, fmt.Errorf("listen at --client-urls %s: %w", o.ClientURL, err))
+		}
+		return nil
+	})
 	if err != nil {
-		return fault.New(fault.InvalidConfig, fmt.Errorf("listen at --client-urls %s: %w", o.ClientURL, err))
+		return unlessStopped(ctx, err)
 	}
 	defer listener.Close()
-	err = turnAway(listener, func() error { return n.enter(ctx) })
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // told to stop before it was part of a grid
-		}
-		return err
+	if err := whenFree(ctx, o.Log, until, func() error { return n.tryServerURL(ctx) }); err != nil {
+		return unlessStopped(ctx, err)
+	}
+	if err := turnAway(listener, func() error { return n.enter(ctx) }); err != nil {
+		n.abandon()
+		return unlessStopped(ctx, err)
 	}
 	return n.serve(ctx, listener)
+}
+
+// unlessStopped is what a node ends with that is not part of a grid yet: nil if it was told to stop.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// abandon stops what was started of a node that does not become part of a grid.
+func (n *Node) abandon() {
+	if n.seat == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopIn)
+	defer cancel()
+	n.seat.stop(ctx)
 }
 
 // turnAway closes every connection that comes while f runs: who asks a node that is not part of a grid yet must not wait for it.
@@ -120,6 +149,12 @@ func turnAway(l net.Listener, f func() error) error {
 
 // enter makes the node part of a grid: of the one that it remembers, of the seeds', or of a new one.
 func (n *Node) enter(ctx context.Context) error {
+	interrupted := unfinished(n.o.DataDir)
+	if interrupted && n.memory == nil {
+		if err := n.wipe(); err != nil {
+			return err
+		}
+	}
 	if !n.o.Insecure {
 		var err error
 		if n.identity, err = trust.OpenIdentity(filepath.Join(n.o.DataDir, "identity"), time.Now); err != nil {
@@ -128,8 +163,15 @@ func (n *Node) enter(ctx context.Context) error {
 	}
 	n.seat = newSeat(n)
 	switch {
+	case n.memory != nil && interrupted:
+		return errors.Join(checkKind(n.o.foreign(), n.memory.Foreign), n.founded())
 	case n.memory != nil:
 		return checkKind(n.o.foreign(), n.memory.Foreign)
+	case len(n.o.Seeds) > 0 && interrupted:
+		if err := os.Remove(markFile(n.o.DataDir)); err != nil {
+			return err
+		}
+		return n.join(ctx)
 	case len(n.o.Seeds) > 0:
 		return n.join(ctx)
 	}
@@ -193,6 +235,7 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	g.Go(func() error { return n.remember(gctx) })
 	g.Go(func() error { return n.guardAuthority(gctx) })
 	g.Go(func() error { return n.heedDrain(gctx) })
+	g.Go(func() error { n.heedVersion(gctx); return nil })
 	g.Go(func() error { return n.heedForgetting(gctx) })
 	if n.identity != nil {
 		g.Go(func() error { return n.renewer().Run(gctx) })
@@ -211,7 +254,9 @@ func (n *Node) serve(ctx context.Context, listener net.Listener) error {
 	ruling.Wait()
 	// Others' watches go through our address: etcd would wait for them.
 	_ = server.Close()
-	n.seat.stop()
+	leaving, left := context.WithTimeoutCause(serving, stopIn, fmt.Errorf("it has not ended within %v: other members may not answer", stopIn))
+	n.seat.stop(leaving)
+	left()
 	stopServing()
 	err = g.Wait()
 	if cerr := n.store.Close(); err == nil && ctx.Err() == nil {
@@ -267,6 +312,24 @@ func (n *Node) register(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// heedVersion says when the leader is of another version, until ctx ends: a grid is updated one node after the other.
+func (n *Node) heedVersion(ctx context.Context) {
+	told := ""
+	for {
+		next := n.picture.next()
+		leader, _, _ := n.picture.electorate()
+		if l, ok := n.picture.node(leader.Name); ok && l.Name != n.name() && l.Version != n.o.Version && l.Version != told {
+			told = l.Version
+			n.log.Warn(fmt.Sprintf("this node is throng %s, and %s, which leads, is %s: it takes no part in runs until both are of one version", n.o.Version, l.Name, l.Version))
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // put writes a record that was last written at revision.

@@ -44,6 +44,8 @@ type Options struct {
 	Command string
 	// start starts runners in another way than in processes of their own; nil: it does not.
 	start func(context.Context, worker.Start) (worker.Runner, error)
+	// after is called after each step of a founding, which its error ends; nil: nothing is.
+	after func(step string) error
 }
 
 // Defaults for what was not said.

@@ -90,7 +90,7 @@ func TestBadNodesAreToldWhy(t *testing.T) {
 	}
 	expired := l.token(trust.Join, time.Millisecond)
 	l.until("it has expired", func() bool { return time.Now().After(expired.until) })
-	revoked := l.token(trust.Join, time.Hour)
+	revoked, viewer := l.token(trust.Join, time.Hour), l.token(trust.Viewer, time.Hour)
 	if err := l.grid().JSON(t.Context(), http.MethodDelete, TokensPath+"/"+revoked.id, nil, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +100,7 @@ func TestBadNodesAreToldWhy(t *testing.T) {
 	}{
 		"no token":           {func(o *Options) { o.TokenFile = "" }, []string{"join token"}},
 		"no such file":       {func(o *Options) { o.TokenFile = "/nonexistent/join.token" }, []string{"/nonexistent/join.token"}},
+		"a viewer's":         {func(o *Options) { o.TokenFile = viewer.file }, []string{"viewer", "join token"}},
 		"an operator's":      {func(o *Options) { o.TokenFile = filepath.Join(l.dir, "h1", "operator.token") }, []string{"operator", "join token"}},
 		"an expired token":   {func(o *Options) { o.TokenFile = expired.file }, []string{"expired"}},
 		"a revoked token":    {func(o *Options) { o.TokenFile = revoked.file }, []string{"revoked"}},
@@ -136,6 +137,45 @@ func TestBadNodesAreToldWhy(t *testing.T) {
 	if got := l.alive(); got != "h1 h2" {
 		t.Errorf("the grid has %s", got)
 	}
+}
+
+// TestASeedOfAnotherGrid: a node that has no other is told so, with what would be right. While another seed may still come up, it waits, and
+// the first that takes it wins.
+func TestASeedOfAnotherGrid(t *testing.T) {
+	t.Parallel()
+	l, other, clear := newLab(t, 1), newLab(t, 1), newLab(t, 1)
+	clear.insecure = true
+	for _, g := range []*lab{l, other, clear} {
+		g.up(1)
+	}
+	theirs, plain := other.nodes["h1"].o.ClientURL, strings.Replace(clear.nodes["h1"].o.ClientURL, "http:", "https:", 1)
+	token := filepath.Join(l.dir, "h1", "join.token")
+	for name, tt := range map[string]struct {
+		seeds []string
+		words []string
+		hint  string
+	}{
+		"of another grid": {[]string{theirs}, []string{"join the grid at " + theirs, "is not of the grid that the token is for"}, "of another one"},
+		"in the clear":    {[]string{plain}, []string{"join the grid at " + plain, "does not speak TLS"}, ""},
+		"a members port":  {[]string{l.nodes["h1"].o.ServerURL}, []string{"--client-urls would be right"}, ""},
+		"both":            {[]string{theirs, plain}, []string{"is not of the grid"}, token},
+	} {
+		bad := "bad-" + strings.ReplaceAll(name, " ", "-")
+		began := time.Now()
+		l.startAs(bad, func(o *Options) { o.Seeds, o.TokenFile = tt.seeds, token })
+		err := l.ends(bad)
+		delete(l.nodes, bad)
+		refused(t, err, tt.words...)
+		if fault.KindOf(err) != fault.InvalidConfig || time.Since(began) > 5*time.Second || !strings.Contains(fault.HintOf(err), tt.hint) || strings.Contains(err.Error(), "no answer") {
+			t.Errorf("%s: kind %d, hint %q after %v: %v", name, fault.KindOf(err), fault.HintOf(err), time.Since(began), err)
+		}
+	}
+	// The right one comes up later.
+	l.halt("h1")
+	l.startAs("h2", func(o *Options) { o.Seeds, o.TokenFile = []string{theirs, l.nodes["h1"].o.ClientURL}, token })
+	l.until("h2 waits", func() bool { return l.said("waiting for the other seeds") })
+	l.start("h1")
+	l.until("h2 is there", func() bool { return l.alive() == "h1 h2" })
 }
 
 type madeToken struct {

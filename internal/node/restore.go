@@ -76,6 +76,11 @@ func Restore(ctx context.Context, o Options, file string) error {
 		return fault.New(fault.InvalidConfig, fmt.Errorf("the data directory %s is that of node %q: give it the same --hostname and --insecure, or another directory", o.DataDir, n.memory.Name))
 	}
 	n.seat = newSeat(n)
+	if n.memory == nil && unfinished(o.DataDir) {
+		if err := errors.Join(n.wipe(), os.Remove(markFile(o.DataDir))); err != nil {
+			return err
+		}
+	}
 	if !o.Insecure {
 		if n.identity, err = trust.OpenIdentity(filepath.Join(o.DataDir, "identity"), time.Now); err != nil {
 			return err
@@ -139,7 +144,7 @@ func (n *Node) rewrite(ctx context.Context, c etcdstore.Config) error {
 		return err
 	}
 	n.seat.set(server)
-	defer n.seat.stop()
+	defer n.seat.stop(context.WithoutCancel(ctx)) // to its end: the directory is moved then
 	if err := n.store.Use(server.Access()); err != nil {
 		return err
 	}
@@ -159,7 +164,7 @@ func (n *Node) begin(ctx context.Context, server keeper) error {
 		n.memory = &memory{Cluster: string(id.Value), Name: n.name(), Identity: rand.Text(), Insecure: n.o.Insecure}
 		drop = append(drop, cluster.Tokens) // they pin an authority that is no more
 		if !n.o.Insecure {
-			if err := n.certify(time.Now(), records); err != nil {
+			if err := errors.Join(n.certify(time.Now()), n.firstTokens(time.Now(), records)); err != nil {
 				return err
 			}
 		}

@@ -75,11 +75,16 @@ func Derive(o Options) ([]Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.Derived(), nil
+}
+
+// Derived returns the same of options that WithScenarios has returned: they keep the shortcuts beside the scenario that those stand for.
+func (o Options) Derived() []Scenario {
 	all := make([]Scenario, 0, len(o.Scenarios))
 	for _, name := range sorted(o.Scenarios) {
 		all = append(all, o.Scenarios[name].scenario(name))
 	}
-	return all, nil
+	return all
 }
 
 // scenario fills in the defaults of k6 (https://grafana.com/docs/k6, executors).

@@ -29,13 +29,16 @@ func TestShortcutsBecomeScenarios(t *testing.T) {
 		{`{"scenarios": {}}`, "`scenarios` was explicitly set to an empty value", Scenario{Executor: PerVUIterations, VUs: 1, Iterations: 1, MaxDuration: 10 * time.Minute}},
 	} {
 		o := parse(t, tt.in)
-		_, warnings, err := o.WithScenarios()
+		with, warnings, err := o.WithScenarios()
 		if err != nil || !strings.Contains(strings.Join(warnings, "\n"), tt.warning) || (tt.warning == "") != (len(warnings) == 0) {
 			t.Errorf("%s: %q %v", tt.in, warnings, err)
 		}
 		tt.want.Name, tt.want.Exec, tt.want.GracefulStop = "default", "default", 30*time.Second
 		if got, err := Derive(o); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], tt.want) {
 			t.Errorf("%s: %+v %v", tt.in, got, err)
+		}
+		if got := with.Derived(); len(got) != 1 || !reflect.DeepEqual(got[0], tt.want) {
+			t.Errorf("%s: derived once more: %+v", tt.in, got)
 		}
 	}
 }

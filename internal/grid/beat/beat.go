@@ -1,6 +1,7 @@
 package beat
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -154,15 +155,19 @@ func readBeat(r io.Reader, length int64) (*Beat, error) {
 	if length > maxBeat {
 		return nil, fmt.Errorf("a beat is larger than %d bytes", maxBeat)
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxBeat+1))
-	if err != nil {
+	// Snapshots are kept as parts of what is read: room that is left over would be kept with them.
+	data := bytes.NewBuffer(make([]byte, 0, min(max(length, 0), firstRoom)+bytes.MinRead))
+	if _, err := data.ReadFrom(io.LimitReader(r, maxBeat+1)); err != nil {
 		return nil, err
 	}
-	if len(data) > maxBeat {
+	if data.Len() > maxBeat {
 		return nil, fmt.Errorf("a beat is larger than %d bytes", maxBeat)
 	}
-	return Decode(data)
+	return Decode(data.Bytes())
 }
+
+// firstRoom is what is made ready for a beat that says how long it is, before any of it is there.
+const firstRoom = 1 << 20
 
 // Key is a part's name among the parts of all runs.
 func Key(run, part string) string { return run + "/" + part }

@@ -158,11 +158,18 @@ func (g *Grid) each(ctx context.Context, f func(ctx context.Context, base string
 	}
 }
 
-// hopeless reports that an address will not be any better later.
+// hopeless reports that an address will not be any better later: its host is not known, it is another grid's, or it does not speak
+// TLS (as net/http words it).
 func hopeless(err error) bool {
 	var dns *net.DNSError
-	var stranger interface{ Hopeless() bool }                                                                                                                           // trust's
-	return errors.As(err, &dns) && dns.IsNotFound || errors.As(err, &stranger) && stranger.Hopeless() || strings.Contains(err.Error(), "HTTP response to HTTPS client") // as net/http words it
+	if errors.As(err, &dns) && dns.IsNotFound {
+		return true
+	}
+	var stranger interface{ Hopeless() bool } // as package trust's are
+	if errors.As(err, &stranger) && stranger.Hopeless() {
+		return true
+	}
+	return strings.Contains(err.Error(), "HTTP response to HTTPS client")
 }
 
 // elsewhere reports whether another node, or the same one later, may answer better.

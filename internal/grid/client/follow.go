@@ -101,7 +101,7 @@ func (f *follower) once(ctx context.Context) (over bool, err error) {
 	err = f.g.each(ctx, func(ctx context.Context, base string) error {
 		ctx, cancel := context.WithCancelCause(ctx) // ends with the stream
 		watchdog = time.AfterFunc(silence, func() { cancel(fmt.Errorf("%s: %w", base, courier.ErrUnreachable)) })
-		res, err = f.g.call.Do(ctx, http.MethodGet, base, desk.RunsPath+"/"+f.id+"/follow?"+q.Encode(), "", nil)
+		res, err = f.g.call.Do(ctx, http.MethodGet, base, desk.RunsPath+"/"+f.id+"/follow?"+q.Encode(), "", nil) //nolint:bodyclose // it is, below
 		if err != nil {
 			watchdog.Stop()
 		}

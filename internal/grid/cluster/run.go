@@ -156,10 +156,12 @@ type Run struct {
 	By        string    `json:"by,omitempty"` // who asked
 	State     RunState  `json:"state"`
 	Submitted time.Time `json:"submitted"`
-	Started   time.Time `json:"started,omitzero"`
-	Ended     time.Time `json:"ended,omitzero"`
-	ExitCode  *int      `json:"exit_code"`
-	Error     string    `json:"error,omitempty"`
+	// Version is throng's on all nodes that take part, whoever leads later.
+	Version  string    `json:"version,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	ExitCode *int      `json:"exit_code"`
+	Error    string    `json:"error,omitempty"`
 	// Stop is set when a user has asked for its end; StopKind is the fault's kind.
 	Stop     string `json:"stop,omitempty"`
 	StopKind int    `json:"stop_kind,omitempty"`

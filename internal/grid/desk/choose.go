@@ -23,12 +23,12 @@ func NewID(now time.Time) string {
 
 var idForm = regexp.MustCompile(`^[0-9]{8}-[0-9]{6}-[a-z2-7]{5}$`)
 
-// choose returns the nodes that may take a run's load: alive, not drained, with the labels asked for, without those left out; the
-// strongest first when fewer are asked for than there are.
-func choose(v cluster.View, asked cluster.Asked, without []string) ([]cluster.NodeState, error) {
+// choose returns the nodes that may take a run's load: alive, not drained, of the version that the run is of, with the labels asked for,
+// without those left out; the strongest first when fewer are asked for than there are.
+func choose(v cluster.View, version string, asked cluster.Asked, without []string) ([]cluster.NodeState, error) {
 	var out []cluster.NodeState
 	for _, n := range v.Nodes {
-		if n.Alive && !n.Drained && n.Capacity > 0 && has(n.Labels, asked.Where) && !slices.Contains(without, n.Name) {
+		if n.Version == version && n.Alive && !n.Drained && n.Capacity > 0 && has(n.Labels, asked.Where) && !slices.Contains(without, n.Name) {
 			out = append(out, n)
 		}
 	}
@@ -36,6 +36,9 @@ func choose(v cluster.View, asked cluster.Asked, without []string) ([]cluster.No
 		text := "the grid has no node that could take the load: " + census(v)
 		if len(out) > 0 {
 			text = fmt.Sprintf("the grid has %s that could take the load, %s asked for", plural.Of(len(out), "node", "nodes"), plural.Of(asked.Nodes, "was", "were"))
+		}
+		if others := strange(v, version); len(others) > 0 {
+			text += fmt.Sprintf("; not of throng %s: %s", version, strings.Join(others, ", "))
 		}
 		if len(asked.Where) > 0 {
 			text += fmt.Sprintf(" (--where %s)", labels(asked.Where))
@@ -64,6 +67,17 @@ func census(v cluster.View) string {
 		text = "its one node is drained"
 	}
 	return text
+}
+
+// strange are the nodes that live and are of another version, each with its own. They are being updated, one after the other, and what a
+// test does may not be the same on both sides of that.
+func strange(v cluster.View, version string) (out []string) {
+	for _, n := range v.Nodes {
+		if n.Alive && n.Version != version {
+			out = append(out, n.Name+" ("+n.Version+")")
+		}
+	}
+	return out
 }
 
 func bit(yes bool) int {

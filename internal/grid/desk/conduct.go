@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,12 +142,16 @@ func (c *chair) noteStop(ctx context.Context, why error) {
 
 // give cuts the test among the nodes and writes down who has what.
 func (c *chair) give(ctx context.Context) error {
-	nodes, err := choose(c.cfg.View(), c.asked, c.strangers())
+	view := c.cfg.View()
+	nodes, err := choose(view, c.cfg.Version, c.asked, c.strangers())
 	if err != nil {
 		return err
 	}
+	if others := strange(view, c.cfg.Version); len(others) > 0 {
+		c.feed.warn(fmt.Sprintf("the run is of throng %s; nodes of another version take no part in it: %s", c.cfg.Version, strings.Join(others, ", ")))
+	}
 	return c.change(ctx, func(r *cluster.Run) error {
-		r.State, r.Started = cluster.Running, time.Now().UTC()
+		r.State, r.Started, r.Version = cluster.Running, time.Now().UTC(), c.cfg.Version
 		c.assign(r, nodes, nil, cluster.Part{})
 		return nil
 	})

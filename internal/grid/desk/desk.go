@@ -25,6 +25,7 @@ import (
 // Config is what a desk works with.
 type Config struct {
 	Self     string
+	Version  string // of this throng: nodes of another one take no part in the runs that it begins
 	Store    cluster.Store
 	View     func() cluster.View
 	Depot    *courier.Depot
@@ -73,7 +74,7 @@ func (d *Desk) Submit(ctx context.Context, asked cluster.Asked, by string) (*clu
 	if err := d.obtain(ctx, asked.Bundle); err != nil {
 		return nil, fmt.Errorf("find the test's bundle: %w", err)
 	}
-	if _, err := choose(d.cfg.View(), asked, nil); err != nil {
+	if _, err := choose(d.cfg.View(), d.cfg.Version, asked, nil); err != nil {
 		return nil, err
 	}
 	if err := d.spread(ctx, asked.Bundle); err != nil {
@@ -118,7 +119,10 @@ func (d *Desk) bring(ctx context.Context, to cluster.NodeState, digest, from str
 			if errors.Is(err, courier.ErrRefused) {
 				return nil
 			}
-			return err
+			if err != nil {
+				return fmt.Errorf("%s: %w", to.Name, err)
+			}
+			return nil
 		}
 		if now, ok := d.cfg.View().Find(to.Name); !ok || !now.Alive || now.Role != cluster.Voter {
 			return nil

@@ -7,6 +7,22 @@ import (
 	"throng/internal/grid/cluster"
 )
 
+// TestWhyNobodyTakesTheLoad names the nodes of another version, which would otherwise seem to be able to.
+func TestWhyNobodyTakesTheLoad(t *testing.T) {
+	v := cluster.View{}
+	for _, name := range []string{"h1", "h2", "h3"} {
+		v.Nodes = append(v.Nodes, cluster.NodeState{Node: cluster.Node{Name: name, Capacity: 1, Version: "2"}, Alive: true})
+	}
+	v.Nodes[2].Version = "1"
+	if nodes, err := choose(v, "2", cluster.Asked{}, nil); err != nil || len(nodes) != 2 {
+		t.Errorf("chosen: %v, %v", nodes, err)
+	}
+	const want = "the grid has 2 nodes that could take the load, 3 were asked for; not of throng 2: h3 (1)"
+	if _, err := choose(v, "2", cluster.Asked{Nodes: 3}, nil); err == nil || err.Error() != want {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestALostShareIsCutAmongAFew(t *testing.T) {
 	var nodes []cluster.NodeState
 	parts := map[string]int{}

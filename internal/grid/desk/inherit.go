@@ -28,10 +28,7 @@ func (c *chair) inherited(id string) (map[string]int64, error) {
 	c.mu.Lock()
 	opts := c.ready.Options
 	c.mu.Unlock()
-	scenarios, err := plan.Derive(opts)
-	if err != nil {
-		return nil, err
-	}
+	scenarios := opts.Derived()
 	if lost.Unknown {
 		used = higher(used, beyond(scenarios))
 	}

@@ -75,6 +75,8 @@ type host struct {
 	labels map[string]string
 	drain  bool
 	disk   string
+	// version is its throng's.
+	version string
 
 	receiver *beat.Receiver
 	sender   *beat.Sender
@@ -170,7 +172,7 @@ func (l *lab) start(name string) {
 		},
 	})
 	h.desk = desk.New(desk.Config{
-		Self: name, Store: h.link, View: func() cluster.View { return l.view(name) }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
+		Self: name, Version: h.version, Store: h.link, View: func() cluster.View { return l.view(name) }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
 		SummaryData: func(conductor.Outcome, json.RawMessage) ([]byte, error) { return []byte("{}"), nil },
 	})
 	mux := http.NewServeMux()
@@ -218,7 +220,7 @@ func (l *lab) view(self string) cluster.View {
 			role = cluster.Voter
 		}
 		v.Nodes = append(v.Nodes, cluster.NodeState{
-			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain}, Role: role,
+			Node: cluster.Node{Name: n, ClientURL: "http://" + n, Capacity: 1, Labels: h.labels, Drained: h.drain, Version: h.version}, Role: role,
 			Alive: silences[n] == 0,
 		})
 	}
@@ -372,6 +374,7 @@ func (l *lab) ready() (run.Ready, error) {
 		scenario = fmt.Sprintf(`"constant-vus","vus":%d,"duration":"%dms"`, loopers, l.test.length.Milliseconds())
 	}
 	opts, _, err := plan.ParseJSON(fmt.Appendf(nil, `{"scenarios":{"s":{"executor":%s}}}`, scenario), "script")
+	opts.VUs, opts.Duration = plan.Some(int64(loopers)), plan.Some(l.test.length) // a shortcut stays beside the scenario that it stands for
 	return run.Ready{Options: opts, HasSetup: true, HasTeardown: true, HasSummary: true, Functions: []string{"default"}}, err
 }
 
@@ -462,7 +465,7 @@ func (c *counter) loop(ctx context.Context, b run.Begin) error {
 	if c.l.test.total > 0 {
 		var err error
 		if tuple, err = c.tuple.Resegment(loopers); err != nil {
-			return nil // nothing falls to so small a share
+			return nil //nolint:nilerr // nothing falls to so small a share
 		}
 		total, end = tuple.Scale(c.l.test.total), b.At.Add(time.Hour)
 	}

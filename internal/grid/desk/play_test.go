@@ -131,6 +131,45 @@ func TestANodeThatLeavesLosesNothing(t *testing.T) {
 	})
 }
 
+// TestARunIsOfOneVersion has nodes updated in mid-run, which is not how it should be done: none of the new version takes part, not even when
+// it leads.
+func TestARunIsOfOneVersion(t *testing.T) {
+	play(t, scene{rate: 100, length: 30 * time.Second}, 3, four, func(l *lab) {
+		update := func(name string) {
+			l.kill(name)
+			l.mu.Lock()
+			l.hosts[name].version = "2"
+			l.mu.Unlock()
+			l.start(name)
+		}
+		update("h4")
+		time.Sleep(2 * time.Second)
+		id := l.submit(nil)
+		time.Sleep(5 * time.Second)
+		update("h3")
+		time.Sleep(8 * time.Second)
+		l.elect("h3")
+		time.Sleep(3 * time.Second)
+		l.kill("h2")
+		rec, _ := l.until(id, time.Minute)
+		took := map[string]int{}
+		for _, p := range rec.Parts {
+			took[p.Node]++
+			if p.Node == "h3" && p.Life != "1" {
+				t.Errorf("h3 took part after its update: %+v", p)
+			}
+		}
+		if rec.State != cluster.Finished || took["h4"] > 0 || took["h3"] != 1 || took["h1"] < 3 || rec.Version != "" {
+			t.Errorf("%s, parts %+v", rec.State, rec.Parts)
+		}
+		// The next one is of the new version: the nodes that have it are enough.
+		rec, _ = l.until(l.submit(nil), time.Minute)
+		if rec.State != cluster.Finished || len(rec.Parts) != 2 || rec.Version != "2" {
+			t.Errorf("the next: %s %q, parts %+v", rec.State, rec.Version, rec.Parts)
+		}
+	})
+}
+
 func TestPoliciesForALostNode(t *testing.T) {
 	for policy, want := range map[cluster.NodeLoss]cluster.RunState{cluster.Continue: cluster.Finished, cluster.Fail: cluster.Failed} {
 		play(t, scene{rate: 100, length: 20 * time.Second}, 3, four, func(l *lab) {
@@ -202,7 +241,6 @@ func TestWhoFollowsAQueuedRunHearsOfItsEnd(t *testing.T) {
 	play(t, scene{rate: 10, length: 10 * time.Second}, 3, three, func(l *lab) {
 		first, second, third := l.submit(nil), l.submit(nil), l.submit(nil)
 		for id, want := range map[string]cluster.RunState{first: cluster.Finished, second: cluster.Aborted, third: cluster.Finished} {
-			id, want := id, want
 			l.follow(id, func() {
 				if r := l.record(id); r.State != want {
 					l.t.Errorf("followed to its end, it is %s", r.State)

@@ -211,7 +211,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 func (c *chair) takers(r *cluster.Run, lost cluster.Part) []cluster.NodeState {
 	asked := r.Asked
 	asked.Nodes = 0
-	able, err := choose(c.cfg.View(), asked, slices.Concat(c.strangers(), c.failed(r, lost)))
+	able, err := choose(c.cfg.View(), r.Version, asked, slices.Concat(c.strangers(), c.failed(r, lost)))
 	if err != nil {
 		return nil // there is none
 	}

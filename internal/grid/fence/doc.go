@@ -12,7 +12,9 @@
 //	voter      heard ├────────── Lease ──────────┼ Margin ┤ gone
 //
 // Voters change one at a time and not faster than once in a Lease (package nominate), so the majority that a node counts and the
-// one that gives its share away still share a voter. A voter whose host refuses connections counts as one that acknowledged: its
+// one that gives its share away still share a voter, unless the node hears of a change only after the next one. A new voter has heard
+// nobody until it votes, and says nothing against anybody for Lease and Margin; until it has acknowledged something, the
+// lease that the others gave goes on. A voter whose host refuses connections counts as one that acknowledged: its
 // process is dead, and when it starts again it has heard everybody at its start.
 //
 // Clocks need not agree: both sides measure lengths of time on their own.

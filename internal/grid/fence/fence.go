@@ -18,12 +18,20 @@ const (
 
 // Holder is a node's own account of its lease. It is not safe for concurrent use.
 type Holder struct {
-	voters []string
-	acked  map[string]time.Time
+	voters  []string
+	acked   map[string]time.Time
+	granted time.Time // until when those who voted before had given the lease
 }
 
-// Electorate tells who votes now; what they acknowledged before counts on.
-func (h *Holder) Electorate(voters []string) { h.voters = slices.Clone(voters) }
+// Electorate tells who votes now. What they acknowledged before counts on, and a lease that others gave before them is not cut short:
+// a new voter has not been heard of yet.
+func (h *Holder) Electorate(voters []string) {
+	if slices.Equal(voters, h.voters) {
+		return
+	}
+	h.granted = h.Until()
+	h.voters = slices.Clone(voters)
+}
 
 // Acknowledged notes that voter acknowledged a beat, or refused the connection, sent at the instant sent.
 func (h *Holder) Acknowledged(voter string, sent time.Time) {
@@ -37,6 +45,14 @@ func (h *Holder) Acknowledged(voter string, sent time.Time) {
 
 // Until is when the lease ends; the zero time while no majority has ever acknowledged.
 func (h *Holder) Until() time.Time {
+	if until := h.given(); until.After(h.granted) {
+		return until
+	}
+	return h.granted
+}
+
+// given is until when those who vote now give the lease.
+func (h *Holder) given() time.Time {
 	if len(h.voters) == 0 {
 		return time.Time{}
 	}

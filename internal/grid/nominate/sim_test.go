@@ -30,9 +30,8 @@ type simNode struct {
 
 type simMember struct {
 	Member
-	starts  time.Time // a learner's etcd is up from here on
-	lost    bool      // its disk is gone
-	ordered bool
+	starts time.Time // a learner's etcd is up from here on
+	lost   bool      // its disk is gone
 }
 
 func newSim(ideal int, names ...string) *sim {

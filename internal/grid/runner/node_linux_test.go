@@ -99,7 +99,7 @@ func gone(t *testing.T, fd int, within time.Duration) time.Duration {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, int(max(0, within-time.Since(began)).Milliseconds()))
 		switch {
-		case err == unix.EINTR: //nolint:errorlint // the syscall's own
+		case err == unix.EINTR:
 			continue
 		case err != nil:
 			t.Fatal(err)

@@ -158,6 +158,9 @@ func BenchmarkDecodeSnapshot(b *testing.B) {
 func BenchmarkReadSnapshot(b *testing.B) {
 	data := encode(b, typical(1))
 	last, err := metric.Read(data, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		if last, err = metric.Read(data, last); err != nil {

@@ -214,10 +214,9 @@ func TestTheFenceStopsEverything(t *testing.T) {
 			}()
 			time.Sleep(5 * time.Second)
 			s.lease(2 * time.Second)
-			end := s.until
 			time.Sleep(time.Second)
 			s.lease(2 * time.Second) // renewed in time
-			end = s.until
+			end := s.until
 			if err := <-got; !errors.Is(err, run.ErrLost) {
 				t.Errorf("ended with %v", err)
 			}

@@ -12,6 +12,9 @@ const (
 	// one VU that is exactly fast enough would miss every other beat. See TestNoArrivalIsLostHoweverHighTheRate for how
 	// late an iteration can begin because of it.
 	handOver = 2 * time.Millisecond
+	// maxExcuse bounds how much longer it waits when the dispatcher itself was late: see giveUp. After a longer stop of the
+	// process most of what it has missed is dropped: a target is not to pay with a burst for what happened to its tester.
+	maxExcuse = 100 * time.Millisecond
 	// quantum is the least time between two wake-ups of the dispatcher. Below a thousand arrivals a second each has its
 	// own; above, several share one and begin up to a quantum late, which is measured, since each knows when it was due.
 	quantum = time.Millisecond
@@ -29,7 +32,7 @@ func (a *arrivals) dispatch(ctx, making context.Context, now time.Duration) (nex
 	for a.more && a.due <= now && a.idle.len() > 0 {
 		a.idle.pop().wake <- a.take()
 	}
-	dropped := a.giveUp(now)
+	dropped := a.giveUp(now, min(now-a.planned, maxExcuse))
 	// One more VU is made each time work was dropped, and only if none is being made yet.
 	make1, warn := false, false
 	if dropped > 0 && !a.making {
@@ -43,7 +46,7 @@ func (a *arrivals) dispatch(ctx, making context.Context, now time.Duration) (nex
 	vus := a.vus
 	switch {
 	case a.more && a.due <= now:
-		next = a.patience
+		next = min(a.patience, now+handOver) // VUs that have parked again meanwhile do not wait for longer than that
 	case a.more:
 		next = max(a.due, a.planned+quantum)
 		a.crowded = next > a.due
@@ -67,8 +70,10 @@ func (a *arrivals) dispatch(ctx, making context.Context, now time.Duration) (nex
 
 // giveUp gives up what no VU was free for since it was noticed, handOver ago, and starts to watch what has become due since.
 // It counts from the noticing because a dispatcher that was itself late must not blame the VUs: all may be on the point of
-// taking the next one. The caller holds mu and has handed work to all parked VUs.
-func (a *arrivals) giveUp(now time.Duration) (dropped int64) {
+// taking the next one. And by as much as it was late work has piled up, so VUs that keep up may need as long to take it: on a
+// virtual machine whose host lets it wait for 30 ms now and then, such piles were all that was dropped. The caller holds mu and
+// has handed work to all parked VUs.
+func (a *arrivals) giveUp(now, late time.Duration) (dropped int64) {
 	if !a.more || a.due > now {
 		return 0
 	}
@@ -80,7 +85,7 @@ func (a *arrivals) giveUp(now time.Duration) (dropped int64) {
 		a.ahead = a.watched
 		a.due, a.more = a.curve.At(a.ahead)
 	}
-	a.watched, a.patience = a.curve.Due(now), now+handOver
+	a.watched, a.patience = a.curve.Due(now), now+late+handOver
 	return dropped
 }
 

@@ -228,27 +228,31 @@ func TestNoArrivalIsLostHoweverHighTheRate(t *testing.T) {
 }
 
 func TestALateDispatcherDoesNotBlameTheVUs(t *testing.T) {
-	// The process was stopped for 50 ms: 50 arrivals are due at once, and 10 VUs that need no time can do them all.
-	synctest.Test(t, func(t *testing.T) {
-		l := newLab(10, sleeps(0))
-		s := plan.Scenario{Executor: plan.ConstantArrivalRate, Rate: 1000, TimeUnit: sec, Duration: sec, PreAllocatedVUs: 10, MaxVUs: 10, GracefulStop: sec}
-		a := mustNew(t, s, nil, l).(*arrivals)
-		for range 10 {
-			a.idle.push(&seat{wake: make(chan time.Duration, 1)})
-		}
-		a.dispatch(t.Context(), t.Context(), 50*ms)
-		if a.ahead != 10 || l.dropped != 0 {
-			t.Errorf("%d handed out, %d dropped", a.ahead, l.dropped)
-		}
-		a.dispatch(t.Context(), t.Context(), 51*ms)
-		if l.dropped != 0 {
-			t.Errorf("%d dropped before the VUs had time", l.dropped)
-		}
-		a.dispatch(t.Context(), t.Context(), 52*ms)
-		if l.dropped != 41 {
-			t.Errorf("%d dropped, want the 41 that nobody took", l.dropped)
-		}
-	})
+	// The process was stopped: 50 arrivals are due at once, or 500, and 10 VUs.
+	for _, stop := range []time.Duration{50 * ms, 500 * ms} {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLab(10, sleeps(0))
+			s := plan.Scenario{Executor: plan.ConstantArrivalRate, Rate: 1000, TimeUnit: sec, Duration: sec, PreAllocatedVUs: 10, MaxVUs: 10, GracefulStop: sec}
+			a := mustNew(t, s, nil, l).(*arrivals)
+			for range 10 {
+				a.idle.push(&seat{wake: make(chan time.Duration, 1)})
+			}
+			a.dispatch(t.Context(), t.Context(), stop)
+			if a.ahead != 10 || l.dropped != 0 {
+				t.Errorf("%d handed out, %d dropped", a.ahead, l.dropped)
+			}
+			until := stop + min(stop, maxExcuse) + handOver
+			for now := stop + handOver; now < until; now += handOver {
+				if next, _ := a.dispatch(t.Context(), t.Context(), now); l.dropped != 0 || next > now+handOver {
+					t.Errorf("%v after the stop: %d dropped before the VUs had as long as it took; next look at %v", now-stop, l.dropped, next)
+				}
+			}
+			a.dispatch(t.Context(), t.Context(), until)
+			if want := int64(stop/ms) + 1 - 10; l.dropped != want {
+				t.Errorf("%d dropped, want the %d that nobody took", l.dropped, want)
+			}
+		})
+	}
 }
 
 func TestExternallyControlledObeys(t *testing.T) {

@@ -2,9 +2,7 @@ package executor
 
 import (
 	"context"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -261,6 +259,3 @@ func inBubble(t *testing.T, seed uint64, executor string, clean bool, check func
 		}
 	})
 }
-
-// What was due is what the whole's curve says; sorted, without repeats.
-func sortedKeys(m map[int64]begun) []int64 { return slices.Sorted(maps.Keys(m)) }

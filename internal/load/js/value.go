@@ -65,7 +65,7 @@ func (in *Instance) CompleteOptions(text []byte) error {
 	from := v.ToObject(in.rt)
 	for _, key := range from.Keys() {
 		if o.Set(key, from.Get(key)) != nil {
-			return nil
+			return nil //nolint:nilerr // as said above
 		}
 	}
 	return nil

@@ -70,7 +70,7 @@ func New() *Board {
 // Do implements run.Shared. It answers Later only when ctx has ended.
 func (b *Board) Do(ctx context.Context, ask run.Ask) (run.Answer, error) {
 	if err := ask.Check(); err != nil {
-		return run.Answer{Refused: err.Error()}, nil
+		return run.Answer{Refused: err.Error()}, nil //nolint:nilerr // the answer tells it
 	}
 	for {
 		answer, wait, err := b.try(ask)

@@ -190,6 +190,77 @@ func TestAMemberWithoutAMajorityStops(t *testing.T) {
 	}
 }
 
+// TestAMemberThatLostTheMajorityStops freezes the other one of two voters: its connections stay, and nothing comes any more. The leader stops
+// soon although a write waits, and nobody takes the leadership; and nothing that was written before is lost.
+func TestAMemberThatLostTheMajorityStops(t *testing.T) {
+	t.Parallel()
+	ctx := soon(t)
+	c1, c2 := config(t, "h1"), config(t, "h2")
+	var links []*stuck
+	for _, c := range []*Config{&c1, &c2} {
+		c.Listen = strings.TrimPrefix(c.PeerURL, "http://")
+		links = append(links, newStuck(t, "tcp", c.Listen))
+		c.PeerURL = "http://" + links[len(links)-1].Addr().String()
+	}
+	h1, err := Bootstrap(ctx, c1, "lost")
+	running(t, h1, err)
+	id, err := h1.AddLearner(ctx, c2.PeerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h2, err := Join(ctx, c2, map[string]string{"h1": c1.PeerURL, "h2": c2.PeerURL})
+	running(t, h2, err)
+	sooner(t, func() error { return h1.Promote(ctx, id) })
+	store := New()
+	if err := store.Use(h1.Access()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Commit(ctx, cluster.Txn{Put: map[string][]byte{cluster.IDKey: []byte("1")}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		l.stick()
+	}
+	waits := make(chan error, 1)
+	go func() {
+		_, err := store.Commit(ctx, cluster.Txn{Put: map[string][]byte{cluster.IdealKey: []byte("1")}})
+		waits <- err
+	}()
+	select {
+	case err := <-waits:
+		t.Fatalf("a write without a majority: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := h1.Stop(ctx); err != nil || time.Since(began) > 3*time.Second {
+		t.Errorf("the leader stopped after %v: %v", time.Since(began), err)
+	}
+	began = time.Now()
+	if err := h2.Stop(ctx); err != nil || time.Since(began) > 3*time.Second {
+		t.Errorf("the other one stopped after %v: %v", time.Since(began), err)
+	}
+	for _, l := range links {
+		l.dead.Store(false)
+	}
+	for _, c := range []Config{c1, c2} {
+		s, err := Restart(soon(t), c)
+		if c.Name == "h2" {
+			running(t, s, err)
+			kv, err := storeOn(t, s.Access()).Get(soon(t), cluster.IDKey)
+			if err != nil || string(kv.Value) != "1" {
+				t.Errorf("after both came back there is %q, %v", kv.Value, err)
+			}
+		} else if err != nil {
+			t.Fatal(err)
+		} else {
+			t.Cleanup(func() { _ = s.Stop(context.Background()) })
+		}
+	}
+}
+
 func TestTheStoreSurvivesAChangeOfWays(t *testing.T) {
 	t.Parallel()
 	s, err := Bootstrap(soon(t), config(t, "h1"), "ways")
@@ -266,7 +337,7 @@ func TestASilentWatchEnds(t *testing.T) {
 	t.Parallel()
 	s, err := Bootstrap(soon(t), config(t, "h1"), "silent")
 	running(t, s, err)
-	p := newStuck(t, s.Socket())
+	p := newStuck(t, "unix", s.Socket())
 	store := storeOn(t, Access{Endpoints: []string{"http://" + p.Addr().String()}})
 	at, err := store.Commit(t.Context(), cluster.Txn{Put: map[string][]byte{cluster.IDKey: nil}})
 	if err != nil {
@@ -292,13 +363,13 @@ func TestASilentWatchEnds(t *testing.T) {
 	}
 }
 
-// stuck is a proxy to a unix socket.
+// stuck is a proxy.
 type stuck struct {
 	net.Listener
 	dead atomic.Bool
 }
 
-func newStuck(t *testing.T, socket string) *stuck {
+func newStuck(t *testing.T, network, address string) *stuck {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -311,9 +382,10 @@ func newStuck(t *testing.T, socket string) *stuck {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("unix", socket)
+			out, err := net.Dial(network, address)
 			if err != nil {
-				return
+				_ = in.Close()
+				continue
 			}
 			t.Cleanup(func() { _, _ = in.Close(), out.Close() })
 			go p.copy(in, out)

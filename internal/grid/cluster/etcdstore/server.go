@@ -253,11 +253,17 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 }
 
+// courtesy is what requests, and then a successor, are given to end and to take over. In a majority that lives a tenth of it is enough.
+const courtesy = time.Second
+
 // shut closes etcd. One that is not ready, because there is no majority, say, must be stopped before: Close would wait for the
-// goroutine that serves, and that one for etcd to be ready. See TestAMemberWithoutAMajorityStops.
+// goroutine that serves, and that one for etcd to be ready. See TestAMemberWithoutAMajorityStops. One that has lost its majority since, or
+// hands leadership to a member that is stopping, too, would wait for an answer that cannot come, seven seconds and again seven, for which
+// etcd has no setting. See TestAMemberThatLostTheMajorityStops.
 func (s *Server) shut() {
 	select {
 	case <-s.etcd.Server.ReadyNotify():
+		defer time.AfterFunc(courtesy, s.etcd.Server.HardStop).Stop()
 	default:
 		s.etcd.Server.HardStop()
 	}
