@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"time"
 )
 
@@ -37,11 +38,21 @@ func paceOf(rate float64) time.Duration {
 	return collectTick
 }
 
-// tuneCollector sets the collector's pace until ctx is done. A user who has set GOGC is left in peace.
-func (g *global) tuneCollector(ctx context.Context) {
+// tuneCollector sets the collector's pace until stop is called. A user who has set GOGC is left in peace.
+func (g *global) tuneCollector() (stop func()) {
 	if _, set := g.Lookup("GOGC"); set {
-		return
+		return func() {}
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var tuner sync.WaitGroup
+	tuner.Go(func() { tuneUntil(ctx) })
+	return func() {
+		cancel()
+		tuner.Wait()
+	}
+}
+
+func tuneUntil(ctx context.Context) {
 	percent := beforeRun
 	defer debug.SetGCPercent(debug.SetGCPercent(percent))
 	every := collectTick

@@ -191,7 +191,7 @@ func (g *global) submit(ctx context.Context, grid *client.Grid, t *test, opts pl
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(name)
+	defer func() { _ = os.Remove(name) }()
 	digest, err := grid.Send(ctx, func() (io.ReadCloser, error) { return os.Open(name) })
 	if err != nil {
 		return "", fmt.Errorf("send the test to the grid: %w", err)

@@ -96,11 +96,7 @@ func (g *global) runTest(ctx context.Context, t *test) error {
 		c.Parts = t.runtime.SummaryMode == "full"
 	})
 	defer s.runner.Close()
-	tuning, stopTuning := context.WithCancel(context.Background())
-	var tuner sync.WaitGroup
-	tuner.Go(func() { g.tuneCollector(tuning) })
-	defer tuner.Wait()
-	defer stopTuning()
+	defer g.tuneCollector()()
 	s.display = viewterm.Display{Out: g.Stdout, Screen: g.screen, Colour: g.color(g.Stdout), Quiet: g.quiet}
 	out := s.conduct(ctx)
 	defer s.hangUp()

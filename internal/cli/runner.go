@@ -13,7 +13,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
 
 	"throng/internal/fault"
 	"throng/internal/load/bundle"
@@ -60,10 +59,7 @@ func (g *global) serveNode(beats int) error {
 	os.Stdout = g.Stderr // nothing but frames may get into the pipe
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	var tuner sync.WaitGroup
-	tuner.Go(func() { g.tuneCollector(ctx) })
-	defer tuner.Wait()
-	defer stop()
+	defer g.tuneCollector()()
 	// Whatever goes on, a process whose node is gone, or no longer lets it, ends at once.
 	return pipe.Serve(ctx, conn, g.startRunner, func(err error) { os.Exit(ending(g.Stderr, err)) })
 }

@@ -126,6 +126,9 @@ func (e *Encoded) Reserved() map[string]int64 { return e.reserved }
 // Names are the series without their numbers; they must not be changed.
 func (e *Encoded) Names() []Series { return e.names.series }
 
+// Bare is e without its numbers, and without the bytes that they stand in.
+func (e *Encoded) Bare() *Encoded { return &Encoded{names: e.names} }
+
 // SameNames reports whether o was read as an earlier snapshot of the same runner, or a later one, and nothing was new.
 func (e *Encoded) SameNames(o *Encoded) bool { return o != nil && e.names == o.names }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package node
 
 import (
@@ -13,12 +15,16 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,8 +69,27 @@ func TestFleetVoter(t *testing.T) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // it ends with who started it
 		cancel()
 	}()
+	go fleetMemory(w[0])
 	if err := Run(ctx, o); err != nil {
 		t.Error(err)
+	}
+}
+
+// fleetMemory writes profiles of the memory when it is asked to.
+func fleetMemory(name string) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	for range asked {
+		for _, what := range []string{"heap", "goroutine"} {
+			if f, err := os.Create(filepath.Join(os.TempDir(), "fleet-"+name+"."+what)); err == nil {
+				_ = pprof.Lookup(what).WriteTo(f, 0)
+				_ = f.Close()
+			}
+		}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Fprintf(os.Stderr, "heap in use %d MiB, idle %d, released %d; stacks %d, other %d; %d goroutines; next collection at %d MiB, %d so far\n",
+			m.HeapInuse>>20, m.HeapIdle>>20, m.HeapReleased>>20, m.StackInuse>>20, (m.Sys-m.HeapSys-m.StackSys)>>20, runtime.NumGoroutine(), m.NextGC>>20, m.NumGC)
 	}
 }
 
@@ -382,7 +407,7 @@ func (f *fleet) version() string {
 	if err != nil {
 		f.t.Error(err)
 	}
-	return strings.Fields(string(out))[1]
+	return strings.TrimPrefix(strings.Fields(string(out))[1], "v")
 }
 
 // run has the workers run a test, and prints what the voters take meanwhile.
@@ -431,6 +456,10 @@ func (f *fleet) run(d time.Duration) {
 		<-ticks
 	}
 	f.idle("running", d)
+	if *fleetBin == "" {
+		_ = f.procs[0].Process.Signal(syscall.SIGUSR1)
+		pause(2 * time.Second)
+	}
 	n := len(ticks)
 	t.Logf("%d ticks in %v, the last one of %d bytes", n, d, lastTick.Load())
 	if n < int(d.Seconds()*3/4) {

@@ -96,7 +96,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	if err := whenFree(ctx, o.Log, until, func() error { return n.tryServerURL(ctx) }); err != nil {
 		return unlessStopped(ctx, err)
 	}
@@ -110,7 +110,7 @@ func Run(ctx context.Context, o Options) error {
 // unlessStopped is what a node ends with that is not part of a grid yet: nil if it was told to stop.
 func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // what came of being stopped
 	}
 	return err
 }

@@ -242,10 +242,7 @@ func (s *seat) restart(ctx context.Context) error {
 	}
 	server, err := etcdstore.Restart(ctx, c)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fault.New(fault.Other, err)
+		return unlessStopped(ctx, fault.New(fault.Other, err))
 	}
 	s.set(server)
 	return s.remember(server.ID(), "")

@@ -126,7 +126,7 @@ func (c *crew) each(ctx context.Context, f func(ctx context.Context, p Part, fre
 		}
 		if gctx.Err() != nil { // it is over anyway
 			c.drop(p)
-			return nil
+			return nil //nolint:nilerr // that one was lost matters no more
 		}
 		more, err := c.lose(gctx, p, err)
 		for _, m := range more {

@@ -55,7 +55,7 @@ func Start(ctx context.Context, cfg Config) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{cmd: exec.Command(cfg.Command[0], cfg.Command[1:]...), kills: memoryKills(), done: make(chan struct{})}
+	r := &Runner{cmd: exec.Command(cfg.Command[0], cfg.Command[1:]...), kills: memoryKills(), done: make(chan struct{})} //nolint:noctx // it is told first, and has some time
 	r.cmd.Env = environment(os.Environ(), cfg.Processors)
 	r.cmd.Stderr = &r.said
 	r.cmd.WaitDelay = time.Second // for a grandchild that holds the standard error: there should be none

@@ -21,7 +21,7 @@ type fold struct {
 
 // layout says which sum each series of a runner goes to.
 type layout struct {
-	of *metric.Encoded
+	of *metric.Encoded // bare
 	to []int32
 }
 
@@ -119,7 +119,7 @@ func (f *fold) lay(parts map[string]*metric.Encoded) {
 	groups, checks := map[string]bool{}, map[string]bool{}
 	for _, id := range f.order {
 		p := parts[id]
-		l := layout{of: p, to: make([]int32, len(p.Names()))}
+		l := layout{of: p.Bare(), to: make([]int32, len(p.Names()))}
 		for i := range p.Names() {
 			s := &p.Names()[i]
 			k := seriesKey{s.Role, s.ID()}

@@ -339,7 +339,7 @@ func TestKeysAreNeverShown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range []string{hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)), fmt.Sprint(raw), new(big.Int).SetBytes(raw).String()} {
+		for _, s := range []string{hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)), fmt.Sprint(raw), new(big.Int).SetBytes(raw).String()} { //nolint:staticcheck // as numbers
 			if strings.Contains(shown.String(), strings.Trim(s, "[]")) {
 				t.Errorf("the key of %s was shown", whose)
 			}

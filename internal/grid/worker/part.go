@@ -104,10 +104,10 @@ func (p *part) enter(to beat.Phase, err error) {
 	p.w.cfg.Nudge()
 }
 
-func (p *part) state() (beat.Phase, error, Runner) {
+func (p *part) state() (beat.Phase, Runner, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.phase, p.fault, p.runner
+	return p.phase, p.runner, p.fault
 }
 
 // prepare fetches the bundle, starts the runner and has it read the script.
@@ -192,7 +192,7 @@ func (p *part) watch(r Runner) {
 
 // orDeath returns err, or why the runner's process died if that is what came of it.
 func (p *part) orDeath(err error) error {
-	phase, why, r := p.state()
+	phase, r, why := p.state()
 	if errors.Is(err, run.ErrLost) {
 		return err
 	}
@@ -214,7 +214,7 @@ func (p *part) orDeath(err error) error {
 
 // begin runs the scenarios.
 func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
-	_, _, r := p.state()
+	_, r, _ := p.state()
 	offset, round := p.w.cfg.Offset()
 	at := b.At.Add(-offset)
 	p.mark(&p.begun, at)
@@ -269,7 +269,7 @@ func (p *part) elapsed() time.Duration {
 // flush waits until the leader and a second host hold the runner's last snapshot, at most a lease's length.
 func (p *part) flush() {
 	p.shipRest()
-	_, _, r := p.state()
+	_, r, _ := p.state()
 	want := r.Snapshot().Seq
 	p.w.cfg.Nudge()
 	wctx, cancel := context.WithTimeout(p.ctx, fence.Lease)
@@ -315,7 +315,7 @@ func (p *part) ship(output int, lines []byte) {
 
 // shipRest waits until the leader has all lines of the outputs, at most a lease's length.
 func (p *part) shipRest() {
-	_, _, r := p.state()
+	_, r, _ := p.state()
 	f, ok := r.(interface{ Flush(context.Context) error })
 	if !ok || len(p.job.Outputs) == 0 {
 		return
@@ -329,7 +329,7 @@ func (p *part) shipRest() {
 
 // yield stops the scenarios in good order.
 func (p *part) yield(ctx context.Context, patience time.Duration) error {
-	phase, _, r := p.state()
+	phase, r, _ := p.state()
 	if r == nil || phase.Over() {
 		return nil
 	}
@@ -348,7 +348,7 @@ func (p *part) yield(ctx context.Context, patience time.Duration) error {
 
 // fence stops the part because the lease is at its end: whatever is still at work when patience is over is killed.
 func (p *part) fence(why error, patience time.Duration) {
-	phase, _, r := p.state()
+	phase, r, _ := p.state()
 	if phase.Over() {
 		return
 	}
@@ -375,7 +375,7 @@ func (p *part) fence(why error, patience time.Duration) {
 
 // release lets the runner go.
 func (p *part) release() {
-	_, _, r := p.state()
+	_, r, _ := p.state()
 	p.cancel(errors.New("the run is over"))
 	if r != nil {
 		r.Kill()

@@ -187,7 +187,7 @@ func (w *Worker) order(ctx context.Context, test, id, name string, req order.Req
 }
 
 func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.Request) (order.Reply, error) {
-	_, _, r := p.state()
+	_, r, _ := p.state()
 	if r == nil && name != order.Stop && name != order.Release {
 		return order.Reply{}, fmt.Errorf("part %s of run %s is not prepared: %w", p.id, p.run, cluster.ErrConflict)
 	}
@@ -278,7 +278,7 @@ func (w *Worker) Heard(reports []beat.Report, by beat.Witness) {
 		if !p.snapshot.safe.reach(seq) {
 			continue
 		}
-		if _, _, r := p.state(); r != nil {
+		if _, r, _ := p.state(); r != nil {
 			r.Acknowledge(seq)
 		}
 	}

@@ -166,7 +166,7 @@ func (f *Foreign) stand(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	// What the election cleans up at its end knows no bounds of its own.
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, func() { _ = client.Close() }) })()
 	session, err := concurrency.NewSession(client, concurrency.WithTTL(leaseSeconds), concurrency.WithContext(ctx))
