@@ -11,7 +11,7 @@ const known = new Trend('known');
 const even = new Rate('even');
 const last = new Gauge('last');
 
-export const options = Object.assign({ scenarios: JSON.parse(env('SCENARIOS', '{}')) }, JSON.parse(env('OPTIONS', '{}')));
+export const options = Object.assign(env('SCENARIOS') ? { scenarios: JSON.parse(env('SCENARIOS')) } : {}, JSON.parse(env('OPTIONS', '{}')));
 
 for (const end = Date.now() + Number(env('INIT', 0)) * 1000; Date.now() < end;);
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +60,13 @@ func (n *node) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
 	}
+}
+
+// orders are the names of those that were given.
+func (n *node) orders() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.given)
 }
 
 func remote(n *node, phase beat.Phase) *Remote {
@@ -151,8 +159,8 @@ func TestADeposedConductorStopsNobody(t *testing.T) {
 			t.Errorf("ended with %v", err)
 		}
 		time.Sleep(2 * time.Minute)
-		if len(n.given) != 1 || n.given[0] != Run {
-			t.Errorf("ordered: %v", n.given)
+		if len(n.orders()) != 1 || n.orders()[0] != Run {
+			t.Errorf("ordered: %v", n.orders())
 		}
 	})
 }
