@@ -15,9 +15,9 @@ const (
 	// maxExcuse bounds how much longer it waits when the dispatcher itself was late: see giveUp. After a longer stop of the
 	// process most of what it has missed is dropped: a target is not to pay with a burst for what happened to its tester.
 	maxExcuse = 100 * time.Millisecond
-	// quantum is the least time between two wake-ups of the dispatcher. Below a thousand arrivals a second each has its
+	// quantum is the least time between two wake-ups of the dispatcher. Below 667 arrivals a second each has its
 	// own; above, several share one and begin up to a quantum late, which is measured, since each knows when it was due.
-	quantum = time.Millisecond
+	quantum = 1500 * time.Microsecond
 	// turnsInARow is how many arrivals a VU takes before the next one has its turn, where several arrivals share a wake-up
 	// of the dispatcher. All VUs get their share as they do in turn, but what a VU works on is still in the processor's
 	// cache the next time. Where arrivals come one by one the VUs take turns, as in k6: a test of few iterations uses many
