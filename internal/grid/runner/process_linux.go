@@ -17,11 +17,17 @@ func attributes(bound bool) *syscall.SysProcAttr {
 	return a
 }
 
-// niceness is how much a runner yields to its node, which must keep its lease while every core is busy.
-const niceness = 5
+// ownNiceness is this thread's (getpriority(2): the system call returns it from 40 to 1).
+func ownNiceness() int {
+	p, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	if err != nil {
+		return 0
+	}
+	return 20 - p
+}
 
 // prepareThread has the children of this thread be nice.
-func prepareThread() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, niceness) } // it may always be raised
+func prepareThread() { _ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, nicer()) } // it may always be raised
 
 // expendable is by how much sooner than its node, for the same memory, the kernel kills a runner when memory has run out (proc(5),
 // /proc/pid/oom_score_adj): a runner's part can be taken over, and a node is a voice of the grid.
@@ -30,7 +36,7 @@ const expendable = "500"
 // lower makes sure of it where the child was started from another thread: all threads of its group. It also has the kernel kill the
 // child before its node.
 func lower(pid int) {
-	_ = syscall.Setpriority(syscall.PRIO_PGRP, pid, niceness)                                // as above
+	_ = syscall.Setpriority(syscall.PRIO_PGRP, pid, nicer())                                 // as above
 	_ = os.WriteFile("/proc/"+strconv.Itoa(pid)+"/oom_score_adj", []byte(expendable), 0o644) // as above
 }
 

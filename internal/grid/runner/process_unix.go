@@ -6,12 +6,18 @@ import "syscall"
 
 func attributes(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-// niceness is how much a runner yields to its node, which must keep its lease while every core is busy.
-const niceness = 5
+// ownNiceness is this process's.
+func ownNiceness() int {
+	p, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	if err != nil {
+		return 0
+	}
+	return p
+}
 
 func prepareThread() {}
 
-func lower(pid int) { _ = syscall.Setpriority(syscall.PRIO_PROCESS, pid, niceness) } // it may always be raised
+func lower(pid int) { _ = syscall.Setpriority(syscall.PRIO_PROCESS, pid, nicer()) } // it may always be raised
 
 func memoryKills() int64 { return 0 }
 
