@@ -155,19 +155,26 @@ func TestARemovedMemberSaysSo(t *testing.T) {
 	}
 }
 
-func TestAMemberWithoutAMajorityStops(t *testing.T) {
-	t.Parallel()
+// pair is a store of two voters, of which the first leads.
+func pair(t *testing.T, c1, c2 Config) (h1, h2 *Server) {
 	ctx := soon(t)
-	c1, c2 := config(t, "h1"), config(t, "h2")
-	h1, err := Bootstrap(ctx, c1, "majority")
+	h1, err := Bootstrap(ctx, c1, "pair")
 	running(t, h1, err)
 	id, err := h1.AddLearner(ctx, c2.PeerURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h2, err := Join(ctx, c2, map[string]string{"h1": c1.PeerURL, "h2": c2.PeerURL})
+	h2, err = Join(ctx, c2, map[string]string{"h1": c1.PeerURL, "h2": c2.PeerURL})
 	running(t, h2, err)
 	sooner(t, func() error { return h1.Promote(ctx, id) })
+	return h1, h2
+}
+
+func TestAMemberWithoutAMajorityStops(t *testing.T) {
+	t.Parallel()
+	ctx := soon(t)
+	c1, c2 := config(t, "h1"), config(t, "h2")
+	h1, h2 := pair(t, c1, c2)
 	for _, s := range []*Server{h1, h2} {
 		if err := s.Stop(ctx); err != nil {
 			t.Fatal(err)
@@ -202,15 +209,7 @@ func TestAMemberThatLostTheMajorityStops(t *testing.T) {
 		links = append(links, newStuck(t, "tcp", c.Listen))
 		c.PeerURL = "http://" + links[len(links)-1].Addr().String()
 	}
-	h1, err := Bootstrap(ctx, c1, "lost")
-	running(t, h1, err)
-	id, err := h1.AddLearner(ctx, c2.PeerURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h2, err := Join(ctx, c2, map[string]string{"h1": c1.PeerURL, "h2": c2.PeerURL})
-	running(t, h2, err)
-	sooner(t, func() error { return h1.Promote(ctx, id) })
+	h1, h2 := pair(t, c1, c2)
 	store := New()
 	if err := store.Use(h1.Access()); err != nil {
 		t.Fatal(err)
