@@ -43,16 +43,17 @@ func timeToEnd(t *testing.T, end func(*stage, context.CancelCauseFunc), want err
 	t.Helper()
 	st := newStage(t, `import { sleep } from 'k6';
 		export const options = { vus: 200, duration: '1h' };
-		export default function () { sleep(0.5); for (;;) {} }`, nil)
+		export default function () { sleep(0.5); console.log('busy'); for (;;) {} }`, nil)
 	st.init()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
 	over := make(chan error, 1)
 	go func() { over <- st.Run(ctx, run.Begin{}) }()
-	for st.Load().VUs < 200 {
-		time.Sleep(time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for len(st.console.lines()) < 200 { // until the last one is
+		<-tick.C
 	}
-	time.Sleep(time.Second)
 	begin := time.Now()
 	end(st, cancel)
 	if err := <-over; !errors.Is(err, want) {
