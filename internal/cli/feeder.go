@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,14 +30,24 @@ type feeder struct {
 	feeding sync.Mutex // held while samples are taken: outputs take them one at a time
 }
 
-// remoteOutputs are a job's outputs: their lines go to the node.
-func remoteOutputs(job run.Job, up *pipe.Up) (all []output.Output, err error) {
+// remoteOutputs are a job's outputs: lines of files go to the node, and what goes to a server goes there from here.
+func remoteOutputs(job run.Job, up *pipe.Up, log *slog.Logger) (all []output.Output, err error) {
 	lookup := func(name string) (string, bool) {
 		v, ok := job.OutputEnv[name]
 		return v, ok
 	}
+	environ := func() (all []string) {
+		for _, name := range slices.Sorted(maps.Keys(job.OutputEnv)) {
+			all = append(all, name+"="+job.OutputEnv[name])
+		}
+		return all
+	}
+	var tags []metric.Tag
+	for _, key := range slices.Sorted(maps.Keys(job.OutputTags)) {
+		tags = append(tags, metric.Tag{Key: key, Value: job.OutputTags[key]})
+	}
 	for i, spec := range job.Outputs {
-		o, err := output.Make(spec, output.Env{Lookup: lookup, Sink: up.Lines(i)})
+		o, err := output.Make(spec, output.Env{Lookup: lookup, Environ: environ, Sink: up.Lines(i), Log: log, Tags: tags, UserAgent: userAgent})
 		if err != nil {
 			return nil, err
 		}
@@ -98,19 +109,29 @@ func (f *feeder) feed() {
 // Flush has all outputs write all samples that there are.
 func (f *feeder) Flush(context.Context) error {
 	f.feed()
-	var errs []error
-	for _, o := range f.outputs {
-		errs = append(errs, o.Flush())
-	}
-	return errors.Join(errs...)
+	return f.each(output.Output.Flush, func(_ output.Output, err error) error { return err })
 }
 
 // stop waits until nothing is fed any more, ctx having ended, and closes the outputs.
 func (f *feeder) stop() {
 	f.busy.Wait()
-	for _, o := range f.outputs {
-		if err := o.Stop(); err != nil {
-			f.log.Error("output " + o.Describe() + ": " + err.Error())
-		}
+	_ = f.each(output.Output.Stop, func(o output.Output, err error) error { // told
+		f.log.Error("output " + o.Describe() + ": " + err.Error())
+		return nil
+	})
+}
+
+// each does to all outputs at once what may take its time, and returns what handle makes of the errors.
+func (f *feeder) each(do func(output.Output) error, handle func(output.Output, error) error) error {
+	errs := make([]error, len(f.outputs))
+	var busy sync.WaitGroup
+	for i, o := range f.outputs {
+		busy.Go(func() {
+			if err := do(o); err != nil {
+				errs[i] = handle(o, err)
+			}
+		})
 	}
+	busy.Wait()
+	return errors.Join(errs...)
 }

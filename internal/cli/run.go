@@ -223,7 +223,7 @@ func outputsOf(t *test) []string {
 
 func (g *global) makeOutputs(specs []string) (all []output.Output, err error) {
 	for _, spec := range specs {
-		o, err := output.Make(spec, output.Env{Lookup: g.Lookup, Stdout: g.Stdout})
+		o, err := output.Make(spec, output.Env{Lookup: g.Lookup, Environ: g.Environ, Stdout: g.Stdout, Log: g.log, UserAgent: userAgent})
 		if err != nil {
 			return nil, err
 		}

@@ -98,7 +98,7 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := remoteOutputs(job, up)
+	outputs, err := remoteOutputs(job, up, g.log)
 	if err != nil {
 		return nil, err
 	}

@@ -320,7 +320,7 @@ func (c *chair) remote(p cluster.Part) conductor.Part {
 			return n.ClientURL
 		},
 		Job: order.Job{
-			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
+			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Of: p.Of, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
 			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout, Verbose: asked.Verbose,
 		},
 		Heard: func() (beat.Heard, bool) {

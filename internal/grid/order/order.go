@@ -36,6 +36,8 @@ type Job struct {
 	Bundle string   `json:"bundle"` // digest
 	From   []string `json:"from"`   // addresses of nodes that have it
 	Share  string   `json:"share"`
+	// Of is the lost part that this one takes over from.
+	Of string `json:"of,omitempty"`
 	// Life is the node's process that the part was given to: one that started since knows nothing of it.
 	Life string `json:"life"`
 	// Full keeps groups and scenarios apart, for the full summary.
