@@ -23,6 +23,7 @@ const drainEvery = 100 * time.Millisecond
 type feeder struct {
 	ctx     context.Context
 	outputs []output.Output
+	servers []output.Output // those of outputs that write to servers
 	drain   func() []metric.Sample
 	log     *slog.Logger
 	busy    sync.WaitGroup
@@ -31,7 +32,7 @@ type feeder struct {
 }
 
 // remoteOutputs are a job's outputs: lines of files go to the node, and what goes to a server goes there from here.
-func remoteOutputs(job run.Job, up *pipe.Up, log *slog.Logger) (all []output.Output, err error) {
+func remoteOutputs(job run.Job, up *pipe.Up, log *slog.Logger) (all, servers []output.Output, err error) {
 	lookup := func(name string) (string, bool) {
 		v, ok := job.OutputEnv[name]
 		return v, ok
@@ -49,11 +50,14 @@ func remoteOutputs(job run.Job, up *pipe.Up, log *slog.Logger) (all []output.Out
 	for i, spec := range job.Outputs {
 		o, err := output.Make(spec, output.Env{Lookup: lookup, Environ: environ, Sink: up.Lines(i), Log: log, Tags: tags, UserAgent: userAgent})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, o)
+		if kind, _ := output.Find(spec); kind.Network {
+			servers = append(servers, o)
+		}
 	}
-	return all, nil
+	return all, servers, nil
 }
 
 // start begins to feed the outputs.
@@ -106,32 +110,43 @@ func (f *feeder) feed() {
 	}
 }
 
-// Flush has all outputs write all samples that there are.
+// Flush has the outputs that write lines for the node write all samples that there are.
 func (f *feeder) Flush(context.Context) error {
 	f.feed()
-	return f.each(output.Output.Flush, func(_ output.Output, err error) error { return err })
+	var errs []error
+	for _, o := range f.outputs {
+		if !slices.Contains(f.servers, o) {
+			errs = append(errs, o.Flush())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Drain has the outputs that write to servers send all samples that there are, as far as the servers take them in time.
+func (f *feeder) Drain(context.Context) {
+	f.feed()
+	each(f.servers, func(o output.Output) {
+		if err := o.Flush(); err != nil {
+			f.log.Error("output " + o.Describe() + ": " + err.Error())
+		}
+	})
 }
 
 // stop waits until nothing is fed any more, ctx having ended, and closes the outputs.
 func (f *feeder) stop() {
 	f.busy.Wait()
-	_ = f.each(output.Output.Stop, func(o output.Output, err error) error { // told
-		f.log.Error("output " + o.Describe() + ": " + err.Error())
-		return nil
+	each(f.outputs, func(o output.Output) {
+		if err := o.Stop(); err != nil {
+			f.log.Error("output " + o.Describe() + ": " + err.Error())
+		}
 	})
 }
 
-// each does to all outputs at once what may take its time, and returns what handle makes of the errors.
-func (f *feeder) each(do func(output.Output) error, handle func(output.Output, error) error) error {
-	errs := make([]error, len(f.outputs))
+// each does to all outputs at once what may take its time.
+func each(outputs []output.Output, do func(output.Output)) {
 	var busy sync.WaitGroup
-	for i, o := range f.outputs {
-		busy.Go(func() {
-			if err := do(o); err != nil {
-				errs[i] = handle(o, err)
-			}
-		})
+	for _, o := range outputs {
+		busy.Go(func() { do(o) })
 	}
 	busy.Wait()
-	return errors.Join(errs...)
 }

@@ -126,6 +126,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	if out.Measured && out.Ready.HasSummary && ctx.Err() == nil {
 		c.summarise(ctx, cond, out)
 	}
+	c.drain(ctx)
 	return out, nil
 }
 

@@ -153,9 +153,10 @@ func (w *writer) buckets(b []byte, from sketch.Buckets, spans, deltas protowire.
 	w.deltas = w.deltas[:0]
 	begin, end := int32(0), int32(0) // of the span; the first offset counts from 0
 	before := int32(0)               // where the span before ends
+	var scratch [16]byte
 	flush := func() {
 		if end > begin {
-			span := protowire.AppendTag(nil, spanOffset, protowire.VarintType)
+			span := protowire.AppendTag(scratch[:0], spanOffset, protowire.VarintType)
 			span = protowire.AppendVarint(span, protowire.EncodeZigZag(int64(begin-before)))
 			span = protowire.AppendTag(span, spanLength, protowire.VarintType)
 			span = protowire.AppendVarint(span, uint64(end-begin))
