@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -12,7 +13,6 @@ import (
 
 	"throng/internal/metric"
 	"throng/internal/run"
-	"throng/internal/run/pipe"
 	"throng/internal/view/output"
 )
 
@@ -31,8 +31,9 @@ type feeder struct {
 	feeding sync.Mutex // held while samples are taken: outputs take them one at a time
 }
 
-// remoteOutputs are a job's outputs: lines of files go to the node, and what goes to a server goes there from here.
-func remoteOutputs(job run.Job, up *pipe.Up, log *slog.Logger) (all, servers []output.Output, err error) {
+// remoteOutputs are a job's outputs: the lines of files go to the node, by the writer that lines has for each, and what goes to a server
+// goes there from here.
+func remoteOutputs(job run.Job, lines func(output int) io.Writer, log *slog.Logger) (all, servers []output.Output, err error) {
 	lookup := func(name string) (string, bool) {
 		v, ok := job.OutputEnv[name]
 		return v, ok
@@ -48,7 +49,7 @@ func remoteOutputs(job run.Job, up *pipe.Up, log *slog.Logger) (all, servers []o
 		tags = append(tags, metric.Tag{Key: key, Value: job.OutputTags[key]})
 	}
 	for i, spec := range job.Outputs {
-		o, err := output.Make(spec, output.Env{Lookup: lookup, Environ: environ, Sink: up.Lines(i), Log: log, Tags: tags, UserAgent: userAgent})
+		o, err := output.Make(spec, output.Env{Lookup: lookup, Environ: environ, Sink: lines(i), Log: log, Tags: tags, UserAgent: userAgent})
 		if err != nil {
 			return nil, nil, err
 		}

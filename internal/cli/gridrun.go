@@ -78,6 +78,15 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	if err := g.refuseThere(t, f.detach); err != nil {
 		return err
 	}
+	outputs, described, err := g.outputsForGrid(outputsOf(t))
+	if err != nil {
+		return err
+	}
+	for i, o := range outputs {
+		if o != nil && f.detach {
+			return leaves("--out " + outputsOf(t)[i] + " writes a file")
+		}
+	}
 	grid, err := f.dial(g)
 	if err != nil {
 		return err
@@ -90,15 +99,6 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	asked, err := f.asked(g, t)
 	if err != nil {
 		return err
-	}
-	outputs, described, err := g.outputsForGrid(outputsOf(t))
-	if err != nil {
-		return err
-	}
-	for i, o := range outputs {
-		if o != nil && f.detach {
-			return leaves("--out " + outputsOf(t)[i] + " writes a file")
-		}
 	}
 	asked.Outputs, asked.OutputEnv = outputsOf(t), g.outputEnv(outputsOf(t))
 	opts, ready, err := g.check(until, t)

@@ -101,7 +101,7 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 	if err != nil {
 		return nil, err
 	}
-	outputs, servers, err := remoteOutputs(job, up, g.log)
+	outputs, servers, err := remoteOutputs(job, up.Lines, g.log)
 	if err != nil {
 		return nil, err
 	}
