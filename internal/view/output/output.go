@@ -52,6 +52,8 @@ type Kind struct {
 	// Network says that the output writes to a server: on a grid each node does, for its own samples. Others write a file, which
 	// is the submitter's; Lines of theirs travel.
 	Network bool
+	// Argument says that what stands behind `name=` is its usual setting.
+	Argument bool
 	// Env is how the environment variables begin that Make reads.
 	Env string
 }
@@ -59,10 +61,10 @@ type Kind struct {
 // Kinds lists every output this binary has. Add yours here.
 func Kinds() map[string]Kind {
 	return map[string]Kind{
-		"json": {Make: func(arg string, env Env) (Output, error) { return jsonout.New(arg, env), nil }, Env: "K6_JSON_"},
-		"csv":  {Make: func(arg string, env Env) (Output, error) { return made(csvout.New(arg, env)) }, Env: "K6_CSV_"},
+		"json": {Make: func(arg string, env Env) (Output, error) { return jsonout.New(arg, env), nil }, Argument: true, Env: "K6_JSON_"},
+		"csv":  {Make: func(arg string, env Env) (Output, error) { return made(csvout.New(arg, env)) }, Argument: true, Env: "K6_CSV_"},
 		"influxdb": {
-			Make: func(arg string, env Env) (Output, error) { return made(influxout.New(arg, env)) }, Network: true, Env: "K6_INFLUXDB_",
+			Make: func(arg string, env Env) (Output, error) { return made(influxout.New(arg, env)) }, Network: true, Argument: true, Env: "K6_INFLUXDB_",
 		},
 		"experimental-prometheus-rw": {
 			Make: func(arg string, env Env) (Output, error) { return made(promout.New(arg, env)) }, Network: true, Env: "K6_PROMETHEUS_RW_",
