@@ -69,15 +69,16 @@ type Asked struct {
 	View json.RawMessage `json:"view,omitempty"`
 }
 
-// WithoutSecrets is a without what only the runners need to know: the environment of the outputs, and users and passwords in the
-// addresses that they write to.
+// WithoutSecrets is a without what only the runners need to know: the environment of the outputs, and users, passwords and parameters in
+// the addresses that they write to.
 func (a Asked) WithoutSecrets() Asked {
 	a.OutputEnv = nil
 	a.Outputs = slices.Clone(a.Outputs)
 	for i, spec := range a.Outputs {
 		scheme, rest, found := strings.Cut(spec, "://")
-		if at := strings.LastIndexByte(rest, '@'); found && at >= 0 {
-			a.Outputs[i] = scheme + "://" + rest[at+1:]
+		if found {
+			rest, _, _ = strings.Cut(rest[strings.LastIndexByte(rest, '@')+1:], "?")
+			a.Outputs[i] = scheme + "://" + rest
 		}
 	}
 	return a

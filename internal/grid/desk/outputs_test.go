@@ -23,7 +23,7 @@ func (c *counter) Drain(context.Context) error {
 }
 
 func secret(a *cluster.Asked) {
-	a.Outputs = []string{"influxdb=http://ana:hunter2@h:8086/db", "json=x.json"}
+	a.Outputs = []string{"influxdb=http://ana:hunter2@h:8086/db?token=hunter4", "json=x.json"}
 	a.OutputEnv = map[string]string{"K6_INFLUXDB_PASSWORD": "hunter3"}
 }
 
@@ -71,7 +71,7 @@ func TestNobodyIsToldTheOutputsSecrets(t *testing.T) {
 		took := 0
 		for _, h := range l.hosts {
 			for c := range h.runners {
-				if got := fmt.Sprint(c.start.Job.Outputs, c.start.Job.OutputEnv); got != "[influxdb=http://ana:hunter2@h:8086/db json=x.json] map[K6_INFLUXDB_PASSWORD:hunter3]" {
+				if got := fmt.Sprint(c.start.Job.Outputs, c.start.Job.OutputEnv); got != "[influxdb=http://ana:hunter2@h:8086/db?token=hunter4 json=x.json] map[K6_INFLUXDB_PASSWORD:hunter3]" {
 					t.Errorf("a runner on %s has %s", h.name, got)
 				}
 				if c.start.Job.Of != "" {

@@ -78,8 +78,12 @@ func New(arg string, env stream.Env) (*Output, error) {
 	return o, nil
 }
 
-// Describe names the output and where it goes.
-func (o *Output) Describe() string { return "Prometheus remote write (" + o.cfg.url.String() + ")" }
+// Describe names the output and where it goes, without parameters of the address, which may be secret.
+func (o *Output) Describe() string {
+	shown := *o.cfg.url
+	shown.RawQuery = ""
+	return "Prometheus remote write (" + shown.String() + ")"
+}
 
 // Start reads the client's certificate, where one was named: on a grid, the node's file. A server that is not there keeps no run from
 // beginning.

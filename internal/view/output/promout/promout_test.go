@@ -318,7 +318,7 @@ func TestBadSettingsGetOneSentence(t *testing.T) {
 			t.Errorf("%v: %v", vars, err)
 		}
 	}
-	o, err := New("http://h/w", env("CLIENT_CERTIFICATE", "/nowhere/c", "CLIENT_CERTIFICATE_KEY", "/nowhere/k"))
+	o, err := New("http://h/w?token=secret", env("CLIENT_CERTIFICATE", "/nowhere/c", "CLIENT_CERTIFICATE_KEY", "/nowhere/k"))
 	if err != nil || o.Describe() != "Prometheus remote write (http://h/w)" {
 		t.Fatal(o, err)
 	}
