@@ -112,22 +112,22 @@ func (f *feeder) feed() {
 }
 
 // Flush has the outputs that write lines for the node write all samples that there are.
-func (f *feeder) Flush(context.Context) error {
+func (f *feeder) Flush(ctx context.Context) error {
 	f.feed()
 	var errs []error
 	for _, o := range f.outputs {
 		if !slices.Contains(f.servers, o) {
-			errs = append(errs, o.Flush())
+			errs = append(errs, o.Flush(ctx))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // Drain has the outputs that write to servers send all samples that there are, as far as the servers take them in time.
-func (f *feeder) Drain(context.Context) {
+func (f *feeder) Drain(ctx context.Context) {
 	f.feed()
 	each(f.servers, func(o output.Output) {
-		if err := o.Flush(); err != nil {
+		if err := o.Flush(ctx); err != nil {
 			f.log.Error("output " + o.Describe() + ": " + err.Error())
 		}
 	})

@@ -127,12 +127,15 @@ func stateOf(code int) cluster.RunState {
 	return cluster.Failed
 }
 
+// drainWithin is how long the outputs of a run's nodes have for their end, all of them at once: a little more than each node gives them.
+const drainWithin = 13 * time.Second
+
 // drain has outputs that write to servers from the nodes come to their end before the run's log does.
 func (c *chair) drain(ctx context.Context) {
 	if len(c.asked.Outputs) == 0 {
 		return
 	}
-	c.toAll(ctx, func(ctx context.Context, p cluster.Part, r *order.Remote) {
+	c.toAll(ctx, drainWithin, func(ctx context.Context, p cluster.Part, r *order.Remote) {
 		if err := r.Drain(ctx); err != nil && !errors.Is(err, run.ErrLost) {
 			c.cfg.Log.Debug("the outputs of part " + p.ID + " on node " + p.Node + " could not be told to end: " + err.Error())
 		}
@@ -141,16 +144,16 @@ func (c *chair) drain(ctx context.Context) {
 
 // release lets all runners go; a node that is gone has none.
 func (c *chair) release(ctx context.Context) {
-	c.toAll(ctx, func(ctx context.Context, p cluster.Part, r *order.Remote) {
+	c.toAll(ctx, 5*time.Second, func(ctx context.Context, p cluster.Part, r *order.Remote) {
 		if err := r.Release(ctx); err != nil && !errors.Is(err, run.ErrLost) {
 			c.cfg.Log.Warn("node " + p.Node + " could not be told that the run is over: " + err.Error())
 		}
 	})
 }
 
-// toAll tells all runners something at once, within 5 seconds.
-func (c *chair) toAll(ctx context.Context, tell func(context.Context, cluster.Part, *order.Remote)) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+// toAll tells all runners something at once.
+func (c *chair) toAll(ctx context.Context, within time.Duration, tell func(context.Context, cluster.Part, *order.Remote)) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, p := range c.record().Parts {

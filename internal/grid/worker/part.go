@@ -327,15 +327,18 @@ func (p *part) shipRest() {
 	}
 }
 
-// drain has the outputs that write to servers come to their end, at most a lease's length, and the leader hear what they had to say. It is
-// not part of what is measured: a server that is slow must not make the run look longer.
-func (p *part) drain(ctx context.Context) {
+// drainWithin is how long outputs that write to servers have for their end: more than they take, push.Most.
+const drainWithin = 11 * time.Second
+
+// drain has the outputs that write to servers come to their end, in time, and the leader hear what they had to say. It is not part of what is
+// measured: a server that is slow must not make the run look longer.
+func (p *part) drain(ctx context.Context, within time.Duration) {
 	_, r, _ := p.state()
 	d, ok := r.(interface{ Drain(context.Context) error })
 	if !ok || len(p.job.Outputs) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, fence.Lease)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	_ = d.Drain(ctx) // what is lost, the runner's log tells; a runner that is gone has lost it
 	p.flushLines()
@@ -357,7 +360,7 @@ func (p *part) yield(ctx context.Context, patience time.Duration) error {
 	}
 	p.enter(beat.Yielded, nil)
 	p.flush()
-	p.drain(ctx)
+	p.drain(ctx, fence.Lease) // others wait to take over
 	return nil
 }
 

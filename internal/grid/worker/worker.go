@@ -225,7 +225,7 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 		})
 	case order.Drain:
 		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) {
-			p.drain(ctx)
+			p.drain(ctx, drainWithin)
 			return order.Reply{}, nil
 		})
 	case order.Stop:

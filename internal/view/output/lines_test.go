@@ -49,7 +49,7 @@ func TestManyProcessesWriteOneFile(t *testing.T) {
 				want[value]++
 				part.Add([]metric.Sample{{Metric: b.HTTPReqs, Time: time.Unix(1, 0), Value: 1, Tags: tags.Of(metric.Tag{Key: "url", Value: value})}})
 			}
-			if err := part.Flush(); err != nil {
+			if err := part.Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			if len(sent) < 3 {

@@ -32,9 +32,9 @@ type Output interface {
 	// AddLines takes whole lines that an output of the same kind formatted in another process, whose Env had a Sink; header
 	// and definitions are written once, however many processes send them. It may write, as Add may.
 	AddLines(lines []byte)
-	// Flush writes all that Add has taken; to a server, as far as it takes that within push.Patience, and for the last time but
-	// for Stop.
-	Flush() error
+	// Flush writes all that Add has taken; to a server, as far as it takes that before ctx is done, and within push.Patience, and for
+	// the last time but for Stop.
+	Flush(ctx context.Context) error
 	// Stop writes what is left, as Flush does, closes, and returns the first error there was.
 	Stop() error
 }

@@ -142,7 +142,7 @@ func (o *Output) AddLines(lines []byte) {
 }
 
 // Flush writes all that waits.
-func (o *Output) Flush() error { return o.stream.Flush() }
+func (o *Output) Flush(context.Context) error { return o.stream.Flush() }
 
 // Stop writes what is left and closes the file.
 func (o *Output) Stop() error { return o.stream.Stop() }

@@ -142,9 +142,9 @@ func (o *Output) hand() {
 func (o *Output) AddLines([]byte) {}
 
 // Flush sends all that was added, as far as the server takes it in time.
-func (o *Output) Flush() error {
+func (o *Output) Flush(ctx context.Context) error {
 	o.give()
-	o.push.Flush()
+	o.push.Flush(ctx)
 	return nil
 }
 

@@ -93,7 +93,7 @@ func play(t *testing.T, arg string, e stream.Env, samples ...metric.Sample) {
 		}
 	})
 	o.Add(samples)
-	if err := o.Flush(); err != nil {
+	if err := o.Flush(t.Context()); err != nil {
 		t.Error(err)
 	}
 	cancel()

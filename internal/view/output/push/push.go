@@ -33,9 +33,12 @@ const (
 	first    = time.Second
 )
 
-// Patience is how long Flush, and Close, wait for the server. It is less than the lease after which a node of a grid gives up waiting
-// for its runner.
-const Patience = 2500 * time.Millisecond
+// Patience is how long Flush, and Close, wait for a server that takes nothing; Most is how long they wait for one that takes body after
+// body.
+const (
+	Patience = 2500 * time.Millisecond
+	Most     = 10 * time.Second
+)
 
 // ErrRefused marks an answer that would be the same the next time.
 var ErrRefused = errors.New("refused")
@@ -69,9 +72,10 @@ type Pusher struct {
 	hurried bool
 	taken   int64 // samples
 	lost    int64
-	counted int64 // of lost: those that the log has been told
-	trouble error // the newest
-	told    bool  // of trouble
+	counted int64       // of lost: those that the log has been told
+	trouble error       // the newest
+	told    bool        // of trouble
+	ending  *time.Timer // while Flush or Close waits: ends that, unless a body gets through before
 }
 
 // New returns a Pusher; Run makes it send.
@@ -97,6 +101,9 @@ func (p *Pusher) Put(b Body) {
 	p.bytes += len(b.Data)
 	for p.bytes > p.cfg.Room && len(p.queue) > 1 {
 		p.lost += p.pop().Samples
+		if p.trouble == nil {
+			p.trouble = errSlow
+		}
 	}
 	p.more.Signal()
 }
@@ -158,6 +165,9 @@ func (p *Pusher) next(ctx context.Context, waits bool) bool {
 	p.sending -= b.Samples
 	switch {
 	case err == nil:
+		if p.ending != nil {
+			p.ending.Reset(Patience)
+		}
 	case ctx.Err() != nil && !p.ended:
 		p.queue = append([]Body{b}, p.queue...)
 		p.bytes += len(b.Data)
@@ -194,8 +204,28 @@ func (p *Pusher) deliver(ctx context.Context, b Body) error {
 	}
 }
 
-// errTooLate ends what is still on its way when Close has no time left.
-var errTooLate = fmt.Errorf("no answer within %v at the end", Patience)
+var (
+	errSlow = errors.New("the server takes them more slowly than they come")
+	// errTooLate ends what is still on its way when Close has no time left.
+	errTooLate = errors.New("the server did not take them in time at the end")
+)
+
+// patient returns a context for what is left: it ends after Most, or once nothing has got through for Patience.
+func (p *Pusher) patient(ctx context.Context) (context.Context, func()) {
+	ctx, stop := context.WithTimeoutCause(ctx, Most, errTooLate)
+	ctx, cancel := context.WithCancelCause(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ending = time.AfterFunc(Patience, func() { cancel(errTooLate) })
+	return ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.ending.Stop()
+		p.ending = nil
+		cancel(nil)
+		stop()
+	}
+}
 
 // tell says the first time what is wrong: a server that is gone would fill the log.
 func (p *Pusher) tell(err error) {
@@ -218,11 +248,11 @@ func (p *Pusher) rush() {
 	}
 }
 
-// Flush waits until all that was given has been sent or given up, at most Patience, and has the log count what was lost. Run must be
-// going on. From now on nothing is tried twice.
-func (p *Pusher) Flush() {
+// Flush waits until all that was given has been sent or given up, until ctx is done or patience ends, and has the log count what was lost.
+// Run must be going on. From now on nothing is tried twice.
+func (p *Pusher) Flush(ctx context.Context) {
 	p.rush()
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := p.patient(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() {
 		p.mu.Lock()
@@ -245,13 +275,13 @@ func (p *Pusher) Flush() {
 	p.count(waits)
 }
 
-// Close sends what is left, once Run has returned, within Patience, and has the log count what was lost.
+// Close sends what is left, once Run has returned, until patience ends, and has the log count what was lost.
 func (p *Pusher) Close() {
 	p.rush()
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()
-	ctx, cancel := context.WithTimeoutCause(context.Background(), Patience, errTooLate)
+	ctx, cancel := p.patient(context.Background())
 	defer cancel()
 	var writers sync.WaitGroup
 	for range p.cfg.Writers {
@@ -264,6 +294,9 @@ func (p *Pusher) Close() {
 	p.mu.Lock()
 	for len(p.queue) > 0 {
 		p.lost += p.pop().Samples
+		if p.trouble == nil {
+			p.trouble = errTooLate
+		}
 	}
 	p.mu.Unlock()
 	p.count(0)

@@ -129,7 +129,7 @@ func TestABodyIsGivenUpInTheEnd(t *testing.T) {
 		if tries[3] != 1 || tries[4] != 5 {
 			t.Errorf("attempts: %v", tries)
 		}
-		p.Flush()
+		p.Flush(t.Context())
 		stop()
 		p.Close()
 		if lines := told(); len(lines) != 2 || !strings.Contains(lines[0], "no such database") || !strings.Contains(lines[1], "7 of 7 samples were not written: gone") {
@@ -148,7 +148,7 @@ func TestTheOldestAreLostFirst(t *testing.T) {
 			p.Put(body(i + 1))
 		}
 		stop := run(p)
-		p.Flush()
+		p.Flush(t.Context())
 		stop()
 		p.Close()
 		if fmt.Sprint(got) != "[4 5 6]" {
@@ -170,20 +170,50 @@ func TestFlushEndsInTime(t *testing.T) {
 		p.Put(body(1))
 		p.Put(body(2))
 		began := time.Now()
-		p.Flush()
+		p.Flush(t.Context())
 		if d := time.Since(began); d != push.Patience {
 			t.Errorf("it took %v", d)
 		}
-		if lines := told(); len(lines) != 1 || !strings.Contains(lines[0], "3 of 3 samples were not written: no answer within 2.5s") {
+		if lines := told(); len(lines) != 1 || !strings.Contains(lines[0], "3 of 3 samples were not written: the server did not take them in time at the end") {
 			t.Errorf("the log has %q", lines)
 		}
-		p.Flush() // teardown() has measured nothing
+		p.Flush(t.Context()) // teardown() has measured nothing
 		stop()
 		p.Close()
 		if lines := told(); len(lines) > 2 {
 			t.Errorf("the log has %q", lines)
 		}
 	})
+}
+
+// TestASlowServerIsWaitedFor as long as it takes something, within bounds.
+func TestASlowServerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	for bodies, lost := range map[int]int{4: 0, 20: 15} {
+		synctest.Test(t, func(t *testing.T) {
+			l, told := log()
+			p := push.New(push.Config{Name: "X", Log: l, Send: func(ctx context.Context, _ push.Body) error {
+				select {
+				case <-time.After(1900 * time.Millisecond):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}})
+			for range bodies {
+				p.Put(body(1))
+			}
+			began := time.Now()
+			p.Close()
+			if d := time.Since(began); d > push.Most {
+				t.Errorf("%d bodies took %v", bodies, d)
+			}
+			switch lines := told(); {
+			case lost == 0 && len(lines) > 0, lost > 0 && !strings.Contains(strings.Join(lines, " "), fmt.Sprintf("%d of %d samples were not written: ", lost, bodies)):
+				t.Errorf("%d bodies: the log has %q", bodies, lines)
+			}
+		})
+	}
 }
 
 func TestWhatIsOnItsWayAtTheEndIsSentOnceMore(t *testing.T) {
