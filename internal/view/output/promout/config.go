@@ -32,6 +32,7 @@ type config struct {
 	insecure           bool
 	minTLS             uint16
 	cert, key          string // paths
+	aws                signer // without a region: nothing is signed
 }
 
 // stat is one number of a trend.
@@ -53,9 +54,6 @@ func (c *config) settings() []setting {
 			return err
 		}
 	}
-	unsigned := func(string) error {
-		return errors.New("requests signed for AWS are not there yet: put a proxy in between that signs them")
-	}
 	return []setting{
 		{"USERNAME", text(&c.username)},
 		{"PASSWORD", text(&c.password)},
@@ -76,7 +74,9 @@ func (c *config) settings() []setting {
 		}},
 		{"CLIENT_CERTIFICATE", text(&c.cert)},
 		{"CLIENT_CERTIFICATE_KEY", text(&c.key)},
-		{"SIGV4_REGION", unsigned}, {"SIGV4_ACCESS_KEY", unsigned}, {"SIGV4_SECRET_KEY", unsigned},
+		{"SIGV4_REGION", text(&c.aws.region)},
+		{"SIGV4_ACCESS_KEY", text(&c.aws.access)},
+		{"SIGV4_SECRET_KEY", text(&c.aws.secret)},
 	}
 }
 
@@ -87,7 +87,7 @@ type setting struct {
 
 // parse reads the environment. arg, if it is not empty, is the address and counts before the variable.
 func parse(arg string, env stream.Env) (*config, error) {
-	c := &config{header: http.Header{"User-Agent": {env.UserAgent}}, every: 5 * time.Second, minTLS: tls.VersionTLS13}
+	c := &config{header: http.Header{"User-Agent": {env.UserAgent}}, every: 5 * time.Second, minTLS: tls.VersionTLS13, aws: signer{service: "aps"}}
 	if err := c.setStats("p(99)"); err != nil {
 		return nil, err
 	}
@@ -127,6 +127,9 @@ func parse(arg string, env stream.Env) (*config, error) {
 	}
 	if c.header.Get("Authorization") != "" {
 		c.username, c.password = "", ""
+	}
+	if a := c.aws; (a.region == "") != (a.access == "") || (a.region == "") != (a.secret == "") {
+		return nil, fmt.Errorf("%sSIGV4_REGION, %[1]sSIGV4_ACCESS_KEY and %[1]sSIGV4_SECRET_KEY need one another", prefix)
 	}
 	if (c.cert == "") != (c.key == "") {
 		return nil, fmt.Errorf("%sCLIENT_CERTIFICATE and %[1]sCLIENT_CERTIFICATE_KEY need one another", prefix)

@@ -73,6 +73,9 @@ func New(arg string, env stream.Env) (*Output, error) {
 		URL: cfg.url, Header: cfg.header, Username: cfg.username, Password: cfg.password, Timeout: timeout,
 		TLS: &tls.Config{MinVersion: cfg.minTLS, InsecureSkipVerify: cfg.insecure}, //nolint:gosec // if the user says so
 	}
+	if cfg.aws.region != "" {
+		o.post.Sign = func(req *http.Request, body []byte) { cfg.aws.sign(req, body, time.Now()) }
+	}
 	// One writer: what is sent later must arrive later.
 	o.push = push.New(push.Config{Name: o.Describe(), Send: o.send, Log: env.Log})
 	return o, nil

@@ -304,15 +304,15 @@ func TestBadSettingsGetOneSentence(t *testing.T) {
 		{"STALE_MARKERS", "maybe", `"maybe": true or false would be right`},
 		{"HTTP_HEADERS", "secret", "key1:value1,key2:value2 would be right (it is not shown because it may hold a password)"},
 		{"LABELS", "a", `"a": key1=value1,key2=value2 would be right`},
-		{"SIGV4_REGION", "x", "requests signed for AWS are not there yet: put a proxy in between that signs them"},
 	} {
 		if _, err := New("", env(tt[0], tt[1])); err == nil || err.Error() != prefix+tt[0]+": "+tt[2] {
 			t.Errorf("%s=%s: %v", tt[0], tt[1], err)
 		}
 	}
 	for want, vars := range map[string][]string{
-		"K6_PROMETHEUS_RW_PASSWORD needs K6_PROMETHEUS_RW_USERNAME":                                        {"PASSWORD", "p"},
-		"K6_PROMETHEUS_RW_CLIENT_CERTIFICATE and K6_PROMETHEUS_RW_CLIENT_CERTIFICATE_KEY need one another": {"CLIENT_CERTIFICATE", "c"},
+		"K6_PROMETHEUS_RW_PASSWORD needs K6_PROMETHEUS_RW_USERNAME":                                                               {"PASSWORD", "p"},
+		"K6_PROMETHEUS_RW_SIGV4_REGION, K6_PROMETHEUS_RW_SIGV4_ACCESS_KEY and K6_PROMETHEUS_RW_SIGV4_SECRET_KEY need one another": {"SIGV4_REGION", "x", "SIGV4_ACCESS_KEY", "y"},
+		"K6_PROMETHEUS_RW_CLIENT_CERTIFICATE and K6_PROMETHEUS_RW_CLIENT_CERTIFICATE_KEY need one another":                        {"CLIENT_CERTIFICATE", "c"},
 	} {
 		if _, err := New("", env(vars...)); err == nil || err.Error() != want {
 			t.Errorf("%v: %v", vars, err)

@@ -23,6 +23,8 @@ type HTTP struct {
 	TLS      *tls.Config
 	Proxy    *url.URL // nil: as the environment says
 	Conns    int      // how many connections are kept
+	// Sign, if it is set, sees each request, all else being in it, and its body.
+	Sign func(req *http.Request, body []byte)
 }
 
 // Client returns what posts; Post uses it.
@@ -62,6 +64,9 @@ func (h *HTTP) Post(ctx context.Context, c *http.Client, data []byte, header ...
 	}
 	if h.Username != "" || h.Password != "" {
 		req.SetBasicAuth(h.Username, h.Password)
+	}
+	if h.Sign != nil {
+		h.Sign(req, data)
 	}
 	res, err := c.Do(req)
 	if err != nil {
