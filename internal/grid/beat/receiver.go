@@ -191,6 +191,17 @@ func (r *Receiver) Parts(run string) map[string]Heard {
 	return out
 }
 
+// Part returns what was last heard of one part of a run; false when nothing was.
+func (r *Receiver) Part(run, part string) (Heard, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.parts[run][part]
+	if h == nil {
+		return Heard{}, false
+	}
+	return *h, true
+}
+
 // Take adds what another voter has heard of a run: what is newer counts.
 func (r *Receiver) Take(run string, parts map[string]Heard) {
 	r.mu.Lock()

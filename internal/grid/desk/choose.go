@@ -106,13 +106,13 @@ func labels(m map[string]string) string {
 }
 
 // divide cuts a share among nodes by their capacities.
-func divide(share segment.Share, nodes []cluster.NodeState) []segment.Share {
+func divide(share string, nodes []cluster.NodeState) ([]string, error) {
 	if len(nodes) == 1 {
-		return []segment.Share{share}
+		return []string{share}, nil
 	}
 	weights := make([]int64, len(nodes))
 	for i, n := range nodes {
 		weights[i] = max(1, int64(math.Round(n.Capacity*100)))
 	}
-	return share.Divide(weights)
+	return segment.DivideText(share, weights)
 }

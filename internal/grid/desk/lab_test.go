@@ -172,7 +172,7 @@ func (l *lab) start(name string) {
 		},
 	})
 	h.desk = desk.New(desk.Config{
-		Self: name, Version: h.version, Store: h.link, View: func() cluster.View { return l.view(name) }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
+		Self: name, Version: h.version, Store: h.link, View: func() cluster.View { return l.view(name) }, Address: func(node string) string { return "http://" + node }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
 		SummaryData: func(conductor.Outcome, json.RawMessage) ([]byte, error) { return []byte("{}"), nil },
 	})
 	mux := http.NewServeMux()

@@ -24,6 +24,7 @@ const look = 250 * time.Millisecond
 // watch looks after the parts until ctx ends: it tells which are lost, and notes when those that take over have begun.
 func (c *chair) watch(ctx context.Context) {
 	for {
+		began := time.Now()
 		changed := c.cfg.Receiver.Changed()
 		heard := c.cfg.Receiver.Parts(c.id)
 		c.lost(heard)
@@ -35,11 +36,11 @@ func (c *chair) watch(ctx context.Context) {
 			continue
 		case <-changed:
 		}
-		// Not more often than it is worth: a large grid reports all the time.
+		// Not more often than it is worth: a large grid reports all the time, and each look at it takes longer.
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(look / 5):
+		case <-time.After(min(max(look/5, 20*time.Since(began)), look)):
 		}
 	}
 }
@@ -96,7 +97,7 @@ func (c *chair) tellLost(p cluster.Part) {
 
 // replace is the conductor's Replace.
 func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
-	heard := c.cfg.Receiver.Parts(c.id)[lost.ID]
+	heard, _ := c.cfg.Receiver.Part(c.id, lost.ID)
 	if r := c.remoteOf(lost.ID); r != nil && r.Lost() != nil {
 		why = r.Lost() // without the words of the call that it ended
 	}
@@ -145,15 +146,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out []conductor.Part
-	for _, p := range c.rec.Parts {
-		if slices.Contains(added, p.ID) {
-			out = append(out, c.remote(p))
-		}
-	}
-	return out, nil
+	return c.runners(func(p cluster.Part) bool { return slices.Contains(added, p.ID) }), nil
 }
 
 // started notes when a part's scenarios began, where that was heard.
@@ -174,11 +167,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 	if err != nil {
 		return cluster.Disturbance{}, err
 	}
-	tuple, err := share.Tuple()
-	if err != nil {
-		return cluster.Disturbance{}, err
-	}
-	fraction := tuple.Segment().Share()
+	fraction := share.Fraction()
 	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Share: fraction}
 	began := fmt.Sprintf("node %s, with %.1f%% of the load, was lost (%s)", lost.Node, 100*fraction, lost.Why)
 	if lost.Unknown {
@@ -202,8 +191,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 		names[i] = n.Name
 	}
 	d.What = began + "; taken over by " + strings.Join(names, ", ")
-	c.assign(r, nodes, share, lost)
-	return d, nil
+	return d, c.assign(r, nodes, lost)
 }
 
 // takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else a few of those that
