@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"throng/internal/grid/cluster"
+	"throng/internal/grid/desk"
 )
 
 var five = []string{"h1", "h2", "h3", "h4", "h5"}
@@ -170,4 +171,28 @@ func TestWhoLivesThroughTheLossOfTheQuorumGoesOn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestALossIsToldOnce has a leader that was asleep give a part away and find that it is deposed: whoever follows the run hears of the loss
+// from the next leader alone, which decides it.
+func TestALossIsToldOnce(t *testing.T) {
+	play(t, scene{rate: 100, length: 25 * time.Second}, 3, four, func(l *lab) {
+		id := l.submit(nil)
+		var told []string
+		l.hear(id, func(e desk.Event) {
+			if e.Line != nil && strings.Contains(e.Line.Text, "was lost") {
+				told = append(told, e.Line.Text)
+			}
+		}, func() {})
+		time.Sleep(6 * time.Second)
+		l.hosts["h1"].link.Cut() // what it writes does not arrive
+		l.kill("h4")
+		time.Sleep(4 * time.Second)
+		l.elect("h2")
+		rec, _ := l.until(id, time.Minute)
+		l.followed()
+		if len(rec.Disturbances) != 1 || len(told) != 1 || told[0] != rec.Disturbances[0].What {
+			t.Errorf("told %q, written down: %+v", told, rec.Disturbances)
+		}
+	})
 }

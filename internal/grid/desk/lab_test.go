@@ -629,14 +629,17 @@ func (l *lab) submit(change func(*cluster.Asked)) string {
 }
 
 // follow follows a run to its end, as a submitter does, and calls f then.
-func (l *lab) follow(id string, f func()) {
+func (l *lab) follow(id string, f func()) { l.hear(id, func(desk.Event) {}, f) }
+
+// hear follows a run with what is told of it.
+func (l *lab) hear(id string, tell func(desk.Event), f func()) {
 	var bases []string
 	for _, name := range l.names() {
 		bases = append(bases, "http://"+name)
 	}
 	g := client.New(courier.Client{HTTP: &http.Client{Transport: &wire{&host{l: l, name: "submitter"}}}}, bases)
 	l.following.Go(func() {
-		if err := g.Follow(context.Background(), id, false, func(desk.Event) {}); err != nil {
+		if err := g.Follow(context.Background(), id, false, tell); err != nil {
 			l.t.Errorf("follow %s: %v", id, err)
 		}
 		f()

@@ -101,6 +101,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		why = r.Lost() // without the words of the call that it ended
 	}
 	var added []string
+	var what string
 	var end error // of the run
 	err := c.change(ctx, func(r *cluster.Run) error {
 		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
@@ -116,7 +117,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
 		c.tellLost(*p)
 		first := len(r.Parts)
-		added, end = nil, nil
+		added, what, end = nil, "", nil
 		if heard.Phase == beat.Ended && c.others(r) {
 			end = heard.Fault.Err() // it has done its part
 			return nil
@@ -135,15 +136,18 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		if d.What != "" {
 			r.Disturb(d)
-			c.feed.warn(d.What)
 		}
+		what = d.What
 		return nil
 	})
-	if err == nil {
-		err = end
-	}
 	if err != nil {
 		return nil, err
+	}
+	if what != "" { // told once it is written: who is deposed has decided nothing
+		c.feed.warn(what)
+	}
+	if end != nil {
+		return nil, end
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
