@@ -148,7 +148,7 @@ func (l *lab) start(name string) {
 	h.worker = worker.New(worker.Config{
 		Life: fmt.Sprint(h.life), Depot: depot, Client: client, Start: h.runner,
 		Until: func() time.Time { return h.sender.Until() }, Renewed: func() <-chan struct{} { return h.sender.Renewed() },
-		Offset: func() (time.Duration, time.Duration) { return h.sender.Offset() }, Nudge: func() { h.sender.Nudge() },
+		Offset: func(leader string) (time.Duration, time.Duration, bool) { return h.sender.Offset(leader) }, Nudge: func() { h.sender.Nudge() },
 	})
 	h.sender = beat.NewSender(beat.SenderConfig{
 		Self: name, Life: fmt.Sprint(h.life), Client: client, Reports: h.worker.Reports, Heard: h.worker.Heard, Read: h.worker.Read, Over: h.worker.Over,

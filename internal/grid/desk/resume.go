@@ -2,7 +2,9 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -26,7 +28,58 @@ func (c *chair) resume(ctx context.Context, past *conductor.Past) error {
 		}
 		return errForgotten
 	}
-	return c.recall(ctx, past)
+	if err := c.recall(ctx, past); err != nil {
+		return err
+	}
+	return c.align(ctx, past)
+}
+
+// agree is how far two clocks may differ and still count as one: what a report's way may take.
+const agree = 250 * time.Millisecond
+
+// align has the run's times, which the former leader noted by its clock, in this node's. When the scenarios' clock stood at zero is what
+// those say who have begun.
+func (c *chair) align(ctx context.Context, past *conductor.Past) error {
+	at, known := zero(c.cfg.Receiver.Parts(c.id))
+	ahead := at.Sub(past.At)
+	if !known || past.At.IsZero() || ahead.Abs() < agree {
+		return nil
+	}
+	c.cfg.Log.Warn(fmt.Sprintf("this node's clock differs from the former leader's by %v: set it by NTP", ahead.Abs().Round(100*time.Millisecond)))
+	past.At, past.Begun = at, past.Begun.Add(ahead)
+	noted := *past
+	if c.rec.Setup != "" { // it is kept apart
+		noted.Setup = nil
+	}
+	b, err := json.Marshal(noted)
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, func(r *cluster.Run) error {
+		r.Past, r.Started = b, r.Started.Add(ahead)
+		for i := range r.Disturbances {
+			d := &r.Disturbances[i]
+			d.At = d.At.Add(ahead)
+			if !d.Until.IsZero() {
+				d.Until = d.Until.Add(ahead)
+			}
+		}
+		return nil
+	})
+}
+
+// zero is when the scenarios' clock stood at zero, by this node's clock; false if nobody has begun. A report says how long ago it was when
+// it was sent: the one that came quickest is the best.
+func zero(heard map[string]beat.Heard) (at time.Time, known bool) {
+	for _, h := range heard {
+		if h.Since <= 0 {
+			continue
+		}
+		if t := h.At.Add(-h.Since); !known || t.Before(at) {
+			at, known = t, true
+		}
+	}
+	return at.UTC(), known
 }
 
 // errForgotten is how a run ends whose every node died. To begin it again would be load that nobody expects any more.
