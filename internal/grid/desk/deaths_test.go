@@ -282,3 +282,26 @@ func near(got, want []time.Duration) bool {
 	}
 	return true
 }
+
+// TestALateBeginningIsTold has the leader die when it has decided when the scenarios begin, and told nobody.
+func TestALateBeginningIsTold(t *testing.T) {
+	play(t, scene{rate: 100, length: 20 * time.Second}, 3, four, func(l *lab) {
+		l.hosts["h1"].link.Delay(20 * time.Millisecond) // it hears later that it is written than we do
+		id := l.submit(nil)
+		for !strings.Contains(string(l.record(id).Past), `"at":`) {
+			time.Sleep(100 * time.Microsecond)
+		}
+		l.kill("h1")
+		time.Sleep(1500 * time.Millisecond)
+		l.elect("h2")
+		rec, res := l.until(id, time.Minute)
+		total, twice, _ := l.seen()
+		first := l.when[0].Sub(res.Began)
+		if told := int(reported(t, res)); twice != 0 || told != total || first < time.Second {
+			t.Errorf("%d were done twice; %d of %d reported; the first %v after the start", twice, told, total, first)
+		}
+		if len(rec.Disturbances) != 2 || rec.Disturbances[1].Share != 1 || !near([]time.Duration{rec.Disturbances[1].At.Sub(res.Began), rec.Disturbances[1].Until.Sub(res.Began)}, []time.Duration{0, first}) {
+			t.Errorf("the first began %v after the start; disturbances: %+v", first, rec.Disturbances)
+		}
+	})
+}

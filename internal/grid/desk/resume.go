@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,7 +41,11 @@ const agree = 250 * time.Millisecond
 // align has the run's times, which the former leader noted by its clock, in this node's. When the scenarios' clock stood at zero is what
 // those say who have begun.
 func (c *chair) align(ctx context.Context, past *conductor.Past) error {
-	at, known := zero(c.cfg.Receiver.Parts(c.id))
+	heard := c.cfg.Receiver.Parts(c.id)
+	if !past.At.IsZero() && !begun(heard) {
+		return c.noteDelay(ctx, past.At)
+	}
+	at, known := zero(heard)
 	ahead := at.Sub(past.At)
 	if !known || past.At.IsZero() || ahead.Abs() < agree {
 		return nil
@@ -66,6 +71,32 @@ func (c *chair) align(ctx context.Context, past *conductor.Past) error {
 		}
 		return nil
 	})
+}
+
+// begun reports whether anybody is known to have begun.
+func begun(heard map[string]beat.Heard) bool {
+	for _, h := range heard {
+		if h.Phase == beat.Running || h.Phase.Over() {
+			return true
+		}
+	}
+	return false
+}
+
+// noteDelay notes that nobody has begun who should have: the former leader was lost between its decision and the orders. The instant
+// stays, because that leader's own part may have begun unheard, and no number may be used twice.
+func (c *chair) noteDelay(ctx context.Context, at time.Time) error {
+	const what = "the leader was lost when the scenarios were to begin, and nobody had begun; they begin where the schedule stands then"
+	err := c.change(ctx, func(r *cluster.Run) error {
+		if !slices.ContainsFunc(r.Disturbances, func(d cluster.Disturbance) bool { return d.What == what }) {
+			r.Disturb(cluster.Disturbance{At: at, What: what, Share: 1})
+		}
+		return nil
+	})
+	if err == nil {
+		c.feed.warn(what)
+	}
+	return err
 }
 
 // zero is when the scenarios' clock stood at zero, by this node's clock; false if nobody has begun. A report says how long ago it was when

@@ -290,10 +290,10 @@ func (c *chair) whole(ctx context.Context, heard map[string]beat.Heard) {
 	done := map[string]bool{} // by the lost part
 	rec := c.record()
 	for _, d := range rec.Disturbances {
-		if !d.Until.IsZero() || d.Part == "" {
+		if !d.Until.IsZero() || d.Share == 0 {
 			continue
 		}
-		takers := 0
+		takers := 0 // of no part's loss: all who had a part from the beginning
 		done[d.Part] = true
 		for _, p := range rec.Parts {
 			if p.Of == d.Part {
