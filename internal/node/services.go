@@ -42,7 +42,7 @@ func (n *Node) makeServices() {
 		Life: n.life, Depot: n.depot, Client: n.client, Start: start,
 		Until:   func() time.Time { return n.sender.Until() },
 		Renewed: func() <-chan struct{} { return n.sender.Renewed() },
-		Offset:  func() (time.Duration, time.Duration) { return n.sender.Offset() },
+		Offset:  func(leader string) (time.Duration, time.Duration, bool) { return n.sender.Offset(leader) },
 		Leader:  n.leaderURL,
 		Nudge:   func() { n.sender.Nudge() },
 	})

@@ -143,7 +143,7 @@ func (l *lab) start(name string) {
 	h.worker = worker.New(worker.Config{
 		Life: fmt.Sprint(h.life), Depot: depot, Client: client, Start: h.runner,
 		Until: func() time.Time { return h.sender.Until() }, Renewed: func() <-chan struct{} { return h.sender.Renewed() },
-		Offset: func() (time.Duration, time.Duration) { return h.sender.Offset() }, Nudge: func() { h.sender.Nudge() },
+		Offset: func(leader string) (time.Duration, time.Duration, bool) { return h.sender.Offset(leader) }, Nudge: func() { h.sender.Nudge() },
 	})
 	h.sender = beat.NewSender(beat.SenderConfig{
 		Self: name, Life: fmt.Sprint(h.life), Client: client, Reports: h.worker.Reports, Heard: h.worker.Heard, Read: h.worker.Read, Over: h.worker.Over,
@@ -313,14 +313,17 @@ func (l *lab) submit(change func(*cluster.Asked)) string {
 }
 
 // follow follows a run to its end, as a submitter does, and calls f then.
-func (l *lab) follow(id string, f func()) {
+func (l *lab) follow(id string, f func()) { l.hear(id, func(desk.Event) {}, f) }
+
+// hear follows a run with what is told of it.
+func (l *lab) hear(id string, tell func(desk.Event), f func()) {
 	var bases []string
 	for _, name := range l.names() {
 		bases = append(bases, "http://"+name)
 	}
 	g := client.New(courier.Client{HTTP: &http.Client{Transport: &wire{&host{l: l, name: "submitter"}}}}, bases)
 	l.following.Go(func() {
-		if err := g.Follow(context.Background(), id, false, func(desk.Event) {}); err != nil {
+		if err := g.Follow(context.Background(), id, false, tell); err != nil {
 			l.t.Errorf("follow %s: %v", id, err)
 		}
 		f()

@@ -102,6 +102,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		why = r.Lost() // without the words of the call that it ended
 	}
 	var added []string
+	var what string
 	var end error // of the run
 	err := c.change(ctx, func(r *cluster.Run) error {
 		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
@@ -117,7 +118,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
 		c.tellLost(*p)
 		first := len(r.Parts)
-		added, end = nil, nil
+		added, what, end = nil, "", nil
 		if heard.Phase == beat.Ended && c.others(r) {
 			end = heard.Fault.Err() // it has done its part
 			return nil
@@ -136,15 +137,18 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		if d.What != "" {
 			r.Disturb(d)
-			c.feed.warn(d.What)
 		}
+		what = d.What
 		return nil
 	})
-	if err == nil {
-		err = end
-	}
 	if err != nil {
 		return nil, err
+	}
+	if what != "" { // told once it is written: who is deposed has decided nothing
+		c.feed.warn(what)
+	}
+	if end != nil {
+		return nil, end
 	}
 	return c.runners(func(p cluster.Part) bool { return slices.Contains(added, p.ID) }), nil
 }
@@ -274,10 +278,10 @@ func (c *chair) whole(ctx context.Context, heard map[string]beat.Heard) {
 	done := map[string]bool{} // by the lost part
 	rec := c.record()
 	for _, d := range rec.Disturbances {
-		if !d.Until.IsZero() || d.Part == "" {
+		if !d.Until.IsZero() || d.Share == 0 {
 			continue
 		}
-		takers := 0
+		takers := 0 // of no part's loss: all who had a part from the beginning
 		done[d.Part] = true
 		for _, p := range rec.Parts {
 			if p.Of == d.Part {

@@ -92,6 +92,11 @@ func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, er
 	defer context.AfterFunc(r.gone, func() { cancel(r.reason()) })()
 	req.Term, req.Leader = r.cfg.Term, r.cfg.Leader
 	for {
+		if req.Begin != nil {
+			b := *req.Begin
+			b.Now = time.Now()
+			req.Begin = &b
+		}
 		var reply Reply
 		err := r.cfg.Client.JSON(ctx, http.MethodPost, r.cfg.URL(), Path+r.cfg.Run+"/"+r.cfg.Part+"/"+name, req, &reply)
 		switch {
