@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -77,6 +78,15 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	if err := g.refuseThere(t, f.detach); err != nil {
 		return err
 	}
+	outputs, described, err := g.outputsForGrid(outputsOf(t))
+	if err != nil {
+		return err
+	}
+	for i, o := range outputs {
+		if o != nil && f.detach {
+			return leaves("--out " + outputsOf(t)[i] + " writes a file")
+		}
+	}
 	grid, err := f.dial(g)
 	if err != nil {
 		return err
@@ -90,14 +100,7 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	if err != nil {
 		return err
 	}
-	outputs, err := g.makeOutputs(outputsOf(t))
-	if err != nil {
-		return err
-	}
-	if len(outputs) > 0 && f.detach {
-		return leaves("--out writes files")
-	}
-	asked.Outputs, asked.OutputEnv = outputsOf(t), g.outputEnv()
+	asked.Outputs, asked.OutputEnv = outputsOf(t), g.outputEnv(outputsOf(t))
 	opts, ready, err := g.check(until, t)
 	if err != nil {
 		return err
@@ -119,7 +122,7 @@ func (g *global) runOnGrid(ctx context.Context, t *test, f *gridFlags) error {
 	defer closeConsole()
 	s.console = console
 	if !g.quiet {
-		fmt.Fprint(g.Stdout, header(ready, t.arg, "grid, run "+id, g.color(g.Stdout)))
+		fmt.Fprint(g.Stdout, header(ready, t.arg, "grid, run "+id, described, g.color(g.Stdout)))
 	}
 	stopOutputs, err := s.startOutputs()
 	if err != nil {
@@ -148,12 +151,30 @@ func (g *global) check(ctx context.Context, t *test) (plan.Options, run.Ready, e
 	return read.Options, ready, err
 }
 
-// outputEnv are the variables of this environment that outputs read.
-func (g *global) outputEnv() map[string]string {
+// outputsForGrid makes the outputs that write files here, each in its place among specs. Those that write to a server are made only to
+// find out whether they can be: nil stands in their place, because the nodes have them. Described tells of all.
+func (g *global) outputsForGrid(specs []string) (here []output.Output, described []string, err error) {
+	if here, err = g.makeOutputs(specs); err != nil {
+		return nil, nil, err
+	}
+	for i, o := range here {
+		described = append(described, o.Describe())
+		if kind, _ := output.Find(specs[i]); kind.Network {
+			here[i] = nil
+		}
+	}
+	return here, described, nil
+}
+
+// outputEnv are the variables of this environment that the outputs which specs ask for read. No others travel: some are passwords.
+func (g *global) outputEnv(specs []string) map[string]string {
 	env := map[string]string{}
-	for _, pair := range g.Environ() {
-		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "K6_CSV_") || strings.HasPrefix(name, "K6_JSON_") {
-			env[name] = value
+	for _, spec := range specs {
+		kind, _ := output.Find(spec)
+		for _, pair := range g.Environ() {
+			if name, value, _ := strings.Cut(pair, "="); kind.Env != "" && strings.HasPrefix(name, kind.Env) {
+				env[name] = value
+			}
 		}
 	}
 	return env
@@ -163,7 +184,7 @@ func (g *global) outputEnv() map[string]string {
 func (s *follower) startOutputs() (stop func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var busy sync.WaitGroup
-	for _, o := range s.outputs {
+	for _, o := range s.files() {
 		if err := o.Start(definitions(s.ready)); err != nil {
 			cancel()
 			return nil, fmt.Errorf("start the output %s: %w", o.Describe(), err)
@@ -177,12 +198,17 @@ func (s *follower) startOutputs() (stop func(), err error) {
 	return func() {
 		cancel()
 		busy.Wait()
-		for _, o := range s.outputs {
+		for _, o := range s.files() {
 			if err := o.Stop(); err != nil {
 				s.log.Error("output " + o.Describe() + ": " + err.Error())
 			}
 		}
 	}, nil
+}
+
+// files are the outputs that are written here.
+func (s *follower) files() []output.Output {
+	return slices.DeleteFunc(slices.Clone(s.outputs), func(o output.Output) bool { return o == nil })
 }
 
 // submit sends the test to the grid and returns the run's id.
@@ -232,8 +258,8 @@ type follower struct {
 	runtime plan.Runtime
 	ready   run.Ready // of the whole test; its zero value when the run was only followed
 	console *slog.Logger
-	stops   bool // a signal stops the run; else it ends the following
-	outputs []output.Output
+	stops   bool            // a signal stops the run; else it ends the following
+	outputs []output.Output // in the order of --out; nil: the nodes write it
 
 	mu      sync.Mutex // guards what follows, which the display reads
 	stage   string
@@ -257,7 +283,7 @@ func (s *follower) follow(ctx context.Context) error {
 			s.log.Debug("the progress could not be shown: " + err.Error())
 		}
 	})
-	err := s.grid.Follow(ctx, s.id, len(s.outputs) > 0, s.tell)
+	err := s.grid.Follow(ctx, s.id, len(s.files()) > 0, s.tell)
 	stopShowing()
 	beside.Wait()
 	if err != nil {
@@ -322,7 +348,7 @@ func (s *follower) tell(e desk.Event) {
 	case e.Line != nil:
 		s.line(e)
 	case e.Lines != nil:
-		if n := e.Lines.Output; n >= 0 && n < len(s.outputs) {
+		if n := e.Lines.Output; n >= 0 && n < len(s.outputs) && s.outputs[n] != nil {
 			s.outputs[n].AddLines(e.Lines.Lines)
 		}
 	case e.Stage != nil:
@@ -414,8 +440,9 @@ func plansOf(opts plan.Options) (out []summary.Plan) {
 }
 
 // header is what a run begins with.
-func header(r run.Ready, script, execution string, colour bool) string {
+func header(r run.Ready, script, execution string, outputs []string, colour bool) string {
 	h := viewterm.Header{
+		Outputs: outputs,
 		Version: "v" + Version, Script: script, MaxVUs: r.MaxVUs, MaxDuration: r.MaxDuration, Colour: colour,
 		Share: fmt.Sprintf("%.2f%%", 100*r.Segment.Segment().Share()), Execution: execution, Scenarios: describe(r),
 	}

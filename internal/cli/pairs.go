@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"throng/internal/view/output"
 )
 
 // pairs is the value of a flag that takes KEY=VALUE, several times or several with commas. Unlike pflag's own its help shows no
@@ -47,5 +49,21 @@ func (p pairs) Type() string { return "KEY=VALUE" }
 func offer(c *cobra.Command, flag string, values ...string) {
 	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is not there: a fault of the table of commands, which every test of the binary shows
+	}
+}
+
+// offerOutputs lets shells complete the names of outputs.
+func offerOutputs(c *cobra.Command) {
+	var names []string
+	for name, kind := range output.Kinds() {
+		if kind.Argument {
+			name += "="
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	complete := cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace)
+	if err := c.RegisterFlagCompletionFunc("out", complete); err != nil {
+		panic(err) // as in offer
 	}
 }

@@ -38,11 +38,13 @@ func newRun(g *global) *cobra.Command {
 			"  throng run -u 10 -d 30s script.js          10 VUs for 30 seconds\n" +
 			"  throng run -s 10s:100 -s 1m:100 script.js  up to 100 VUs in 10 seconds, then a minute of them\n" +
 			"  throng run -o json=samples.ndjson script.js\n" +
+			"  throng run -o influxdb=http://localhost:8086/k6 script.js\n" +
 			"  throng run --grid https://h1:2379 script.js\n" +
 			"  throng run --grid https://h1:2379 --where zone=a --detach script.js",
 	}
 	f, onGrid := addTestFlags(c, true), &gridFlags{}
 	onGrid.addFlags(c.Flags())
+	offerOutputs(c)
 	offer(c, "on-node-loss", string(cluster.Reassign), string(cluster.Continue), string(cluster.Fail))
 	c.RunE = func(cmd *cobra.Command, args []string) error {
 		if onGrid.named(g) {
@@ -223,7 +225,7 @@ func outputsOf(t *test) []string {
 
 func (g *global) makeOutputs(specs []string) (all []output.Output, err error) {
 	for _, spec := range specs {
-		o, err := output.Make(spec, output.Env{Lookup: g.Lookup, Stdout: g.Stdout})
+		o, err := output.Make(spec, output.Env{Lookup: g.Lookup, Environ: g.Environ, Stdout: g.Stdout, Log: g.log, UserAgent: userAgent})
 		if err != nil {
 			return nil, err
 		}

@@ -73,11 +73,14 @@ type stream struct {
 func (s stream) Write(b []byte) (int, error) { return s.out.Write(b) }
 func (s stream) Close() error                { return s.out.Close() }
 
-// runner is a scheduler whose samples go to the node too.
+// runner is a scheduler whose samples go to the node, and to servers, too.
 type runner struct {
 	*scheduler.Scheduler
 	*feeder
 }
+
+// Drain implements pipe.Drainer.
+func (r *runner) Drain(ctx context.Context) { r.feeder.Drain(ctx) }
 
 // startRunner makes the runner that a job asks for.
 func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run.Runner, error) {
@@ -98,7 +101,7 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := remoteOutputs(job, up)
+	outputs, servers, err := remoteOutputs(job, up.Lines, g.log)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +116,7 @@ func (g *global) startRunner(ctx context.Context, data []byte, up *pipe.Up) (run
 			c.MemoryLimit = limit
 		}
 	})
-	return &runner{s, &feeder{ctx: ctx, outputs: outputs, drain: s.Drain, log: g.log}}, nil
+	return &runner{s, &feeder{ctx: ctx, outputs: outputs, servers: servers, drain: s.Drain, log: g.log}}, nil
 }
 
 // asker asks the node what scripts share, in the name of one runner.

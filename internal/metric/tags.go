@@ -139,9 +139,7 @@ func (s *TagSet) Get(key string) (string, bool) {
 	return "", false
 }
 
-func (s *TagSet) find(key string) (int, bool) {
-	return slices.BinarySearchFunc(s.tags, key, func(t Tag, k string) int { return strings.Compare(t.Key, k) })
-}
+func (s *TagSet) find(key string) (int, bool) { return find(s.tags, key) }
 
 // Contains reports whether every tag of other is in s with the same value.
 func (s *TagSet) Contains(other []Tag) bool {
@@ -168,4 +166,19 @@ func (s *TagSet) Map() map[string]string {
 		m[t.Key] = t.Value
 	}
 	return m
+}
+
+// WithTags returns tags, which are sorted by key, with those of more added whose keys are not among them yet, in order. Neither list is
+// changed.
+func WithTags(tags, more []Tag) []Tag {
+	for _, t := range more {
+		if i, found := find(tags, t.Key); !found {
+			tags = slices.Insert(slices.Clone(tags), i, t)
+		}
+	}
+	return tags
+}
+
+func find(tags []Tag, key string) (int, bool) {
+	return slices.BinarySearchFunc(tags, key, func(t Tag, k string) int { return strings.Compare(t.Key, k) })
 }

@@ -185,3 +185,18 @@ func TestSelectorsOfTheSameSamplesHaveOneID(t *testing.T) {
 		t.Error("there is a tag c")
 	}
 }
+
+func TestAddedTagsGiveWay(t *testing.T) {
+	t.Parallel()
+	own := []Tag{{"b", "1"}, {"d", "2"}}
+	more := []Tag{{"z", "5"}, {"d", "other"}, {"a", "3"}, {"a", "again"}, {"c", "4"}}
+	if got := fmt.Sprint(WithTags(own, more)); got != "[{a 3} {b 1} {c 4} {d 2} {z 5}]" {
+		t.Errorf("they are %s", got)
+	}
+	if got := WithTags(own, nil); &got[0] != &own[0] || fmt.Sprint(own) != "[{b 1} {d 2}]" {
+		t.Errorf("without more: %v", got)
+	}
+	if got := WithTags(nil, more[:1]); fmt.Sprint(got) != "[{z 5}]" {
+		t.Errorf("of none: %v", got)
+	}
+}

@@ -73,6 +73,16 @@ func (n *Node) makeServices() {
 	})
 }
 
+// outputTags tell servers which samples a part's runner has sent. A node that took over a lost part has two runners: what these say of one
+// series must not be taken for what one runner says.
+func (n *Node) outputTags(s worker.Start) map[string]string {
+	tags := map[string]string{"node": n.name()}
+	if s.Job.Of != "" {
+		tags["part"] = s.Part
+	}
+	return tags
+}
+
 // runnerName is the name of one life of a part's runner.
 func runnerName(part, life string) string { return part + "/" + life }
 
@@ -104,7 +114,7 @@ func (n *Node) startRunner(ctx context.Context, s worker.Start) (worker.Runner, 
 		Shared:  board.Asker{Run: s.Run, Client: n.client, Leader: n.leaderURL},
 		Job: run.Job{
 			Shared: true, Run: s.Run, Runner: runnerName(s.Part, n.life), Node: n.name(), Bundle: s.Bundle, Share: s.Job.Share, Env: s.Job.Env,
-			MemoryLimit: n.memoryFor(), Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout, Verbose: s.Job.Verbose,
+			MemoryLimit: n.memoryFor(), Outputs: s.Job.Outputs, OutputEnv: s.Job.OutputEnv, OutputTags: n.outputTags(s), Parts: s.Job.Full, NoThresholds: s.Job.NoThresholds, InitTimeout: s.Job.InitTimeout, Verbose: s.Job.Verbose,
 		},
 		Spawner: n.spawner, Until: n.sender.Until, Fresh: s.Fresh, Lines: s.Lines,
 		Log: func(rec pipe.Record) {

@@ -67,7 +67,7 @@ func resultFlags(fs *pflag.FlagSet) {
 }
 
 func configFlags(fs *pflag.FlagSet) {
-	fs.StringArrayP("out", "o", nil, "send the measurements to an output, as a `uri` name[=argument]; may be repeated")
+	fs.StringArrayP("out", "o", nil, "send the measurements to an output, as a `uri` name[=argument]: json=FILE, csv=FILE, influxdb=URL, experimental-prometheus-rw; may be repeated")
 	fs.BoolP("linger", "l", false, "stay, with the REST API, after the end of the test until interrupted")
 	fs.Bool("no-usage-report", false, "send no usage report (none is ever sent)")
 	fs.StringSlice("features", nil, "switch on feature `flags` ("+strings.Join(KnownFeatures(), ", ")+")")

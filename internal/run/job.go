@@ -14,10 +14,12 @@ type Job struct {
 	Env map[string]string `json:"env,omitempty"`
 	// Tags are added to every sample.
 	Tags map[string]string `json:"tags,omitempty"`
-	// Outputs are the values of --out whose lines are wanted, in this order: Lines are told from which by their number here.
+	// Outputs are the values of --out. Where they write a file their lines are wanted; Lines are told from which by their number here.
 	Outputs []string `json:"outputs,omitempty"`
 	// OutputEnv are the environment variables that outputs read: K6_CSV_TIME_FORMAT and the like.
 	OutputEnv map[string]string `json:"outputEnv,omitempty"`
+	// OutputTags are added to the samples that outputs send to a server from here, beside their own.
+	OutputTags map[string]string `json:"outputTags,omitempty"`
 	// Parts keeps groups and scenarios apart, for the full summary.
 	Parts        bool `json:"parts,omitempty"`
 	NoThresholds bool `json:"noThresholds,omitempty"`

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -61,10 +62,25 @@ type Asked struct {
 	InitTimeout  time.Duration `json:"init_timeout,omitempty"`
 	Outputs      []string      `json:"outputs,omitempty"`
 	Verbose      bool          `json:"verbose,omitempty"` // their debug messages are wanted
-	// OutputEnv are the environment variables that outputs read.
+	// OutputEnv are the environment variables that outputs read, passwords among them: the record has them until the run has ended, and
+	// nobody who asks for it is told.
 	OutputEnv map[string]string `json:"output_env,omitempty"`
 	// View is how the submitter wants handleSummary's data; the grid only passes it on.
 	View json.RawMessage `json:"view,omitempty"`
+}
+
+// WithoutSecrets is a without what only the runners need to know: the environment of the outputs, and users and passwords in the
+// addresses that they write to.
+func (a Asked) WithoutSecrets() Asked {
+	a.OutputEnv = nil
+	a.Outputs = slices.Clone(a.Outputs)
+	for i, spec := range a.Outputs {
+		scheme, rest, found := strings.Cut(spec, "://")
+		if at := strings.LastIndexByte(rest, '@'); found && at >= 0 {
+			a.Outputs[i] = scheme + "://" + rest[at+1:]
+		}
+	}
+	return a
 }
 
 // Part is a share of a run on a node. Parts are never taken out of a record: a lost one stays, with why.

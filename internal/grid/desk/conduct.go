@@ -125,6 +125,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	if out.Measured && out.Ready.HasSummary && ctx.Err() == nil {
 		c.summarise(ctx, cond, out)
 	}
+	c.drain(ctx)
 	return out, nil
 }
 
@@ -325,7 +326,7 @@ func (c *chair) remote(p cluster.Part, from []string) conductor.Part {
 		Run: run, Part: id, Node: p.Node, Client: c.cfg.Client, Term: c.term, Leader: c.cfg.Self, Exact: p.Exact, Reserve: true,
 		URL: func() string { return c.cfg.Address(p.Node) },
 		Job: order.Job{
-			Bundle: asked.Bundle, From: from, Share: p.Share, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
+			Bundle: asked.Bundle, From: from, Share: p.Share, Of: p.Of, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
 			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout, Verbose: asked.Verbose,
 		},
 		Heard: func() (beat.Heard, bool) { return c.cfg.Receiver.Part(run, id) },

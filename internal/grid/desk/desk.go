@@ -141,6 +141,9 @@ const whichever = -1
 
 // write stores a record, fenced by the term; revision is that of the record that it replaces, 0 for a new one.
 func (d *Desk) write(ctx context.Context, r *cluster.Run, revision int64) error {
+	if r.State.Over() {
+		r.Asked = r.Asked.WithoutSecrets()
+	}
 	b, err := r.Encode()
 	if err != nil {
 		return err

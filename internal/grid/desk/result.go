@@ -15,6 +15,7 @@ import (
 	"throng/internal/grid/cluster"
 	"throng/internal/grid/conductor"
 	"throng/internal/grid/courier"
+	"throng/internal/grid/order"
 	"throng/internal/run"
 )
 
@@ -126,18 +127,35 @@ func stateOf(code int) cluster.RunState {
 	return cluster.Failed
 }
 
+// drain has outputs that write to servers from the nodes come to their end before the run's log does.
+func (c *chair) drain(ctx context.Context) {
+	if len(c.asked.Outputs) == 0 {
+		return
+	}
+	c.toAll(ctx, func(ctx context.Context, p cluster.Part, r *order.Remote) {
+		if err := r.Drain(ctx); err != nil && !errors.Is(err, run.ErrLost) {
+			c.cfg.Log.Debug("the outputs of part " + p.ID + " on node " + p.Node + " could not be told to end: " + err.Error())
+		}
+	})
+}
+
 // release lets all runners go; a node that is gone has none.
 func (c *chair) release(ctx context.Context) {
+	c.toAll(ctx, func(ctx context.Context, p cluster.Part, r *order.Remote) {
+		if err := r.Release(ctx); err != nil && !errors.Is(err, run.ErrLost) {
+			c.cfg.Log.Warn("node " + p.Node + " could not be told that the run is over: " + err.Error())
+		}
+	})
+}
+
+// toAll tells all runners something at once, within 5 seconds.
+func (c *chair) toAll(ctx context.Context, tell func(context.Context, cluster.Part, *order.Remote)) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, p := range c.record().Parts {
 		if r := c.remoteOf(p.ID); r != nil && p.Lost.IsZero() {
-			wg.Go(func() {
-				if err := r.Release(ctx); err != nil && !errors.Is(err, run.ErrLost) {
-					c.cfg.Log.Warn("node " + p.Node + " could not be told that the run is over: " + err.Error())
-				}
-			})
+			wg.Go(func() { tell(ctx, p, r) })
 		}
 	}
 	wg.Wait()

@@ -46,10 +46,16 @@ func (d *Desk) Handler(caller func(*http.Request) string) http.Handler {
 		if err := courier.Read(r, &asked); err != nil {
 			return nil, err
 		}
-		return d.Submit(r.Context(), asked, caller(r))
+		return shown(d.Submit(r.Context(), asked, caller(r)))
 	}))
-	mux.Handle("GET "+RunsPath, courier.Handler(func(r *http.Request) (any, error) { return d.List(r.Context()) }))
-	mux.Handle("GET "+RunsPath+"/{id}", courier.Handler(func(r *http.Request) (any, error) { return d.Get(r.Context(), r.PathValue("id")) }))
+	mux.Handle("GET "+RunsPath, courier.Handler(func(r *http.Request) (any, error) {
+		all, err := d.List(r.Context())
+		for i := range all {
+			all[i], _ = shown(all[i], nil)
+		}
+		return all, err
+	}))
+	mux.Handle("GET "+RunsPath+"/{id}", courier.Handler(func(r *http.Request) (any, error) { return shown(d.Get(r.Context(), r.PathValue("id"))) }))
 	mux.Handle("GET "+RunsPath+"/{id}/result", courier.Handler(func(r *http.Request) (any, error) {
 		rec, err := d.Get(r.Context(), r.PathValue("id"))
 		if err != nil {
@@ -76,6 +82,16 @@ func (d *Desk) Handler(caller func(*http.Request) string) http.Handler {
 		return struct{}{}, nil
 	}))
 	return mux
+}
+
+// shown is a record as everybody may see it who may look at runs.
+func shown(r *cluster.Run, err error) (*cluster.Run, error) {
+	if err != nil {
+		return nil, err
+	}
+	open := *r
+	open.Asked = r.Asked.WithoutSecrets()
+	return &open, nil
 }
 
 // alive is how often those who follow hear something, even if nothing happens.

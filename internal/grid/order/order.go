@@ -19,13 +19,14 @@ const (
 	Summary  = "summary"
 	Yield    = "yield"   // stop in good order, with exact numbers
 	Stop     = "stop"    // end what goes on, for a reason
+	Drain    = "drain"   // nothing more will be measured: outputs that write to servers shall come to their end
 	Release  = "release" // the run is over: the runner may go
 )
 
 // Known reports whether there is an order of that name.
 func Known(name string) bool {
 	switch name {
-	case Prepare, Setup, Run, Teardown, Summary, Yield, Stop, Release:
+	case Prepare, Setup, Run, Teardown, Summary, Yield, Stop, Drain, Release:
 		return true
 	}
 	return false
@@ -36,6 +37,8 @@ type Job struct {
 	Bundle string   `json:"bundle"` // digest
 	From   []string `json:"from"`   // addresses of nodes that have it
 	Share  string   `json:"share"`
+	// Of is the lost part that this one takes over from.
+	Of string `json:"of,omitempty"`
 	// Life is the node's process that the part was given to: one that started since knows nothing of it.
 	Life string `json:"life"`
 	// Full keeps groups and scenarios apart, for the full summary.

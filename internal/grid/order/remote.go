@@ -189,6 +189,12 @@ func (r *Remote) Summary(ctx context.Context, data []byte) (map[string][]byte, e
 	return reply.Files, err
 }
 
+// Drain has the outputs that write to servers come to their end, and returns when the leader has what they had to say.
+func (r *Remote) Drain(ctx context.Context) error {
+	_, err := r.order(ctx, Drain, Request{})
+	return err
+}
+
 // Release lets the runner go.
 func (r *Remote) Release(ctx context.Context) error {
 	_, err := r.order(ctx, Release, Request{})

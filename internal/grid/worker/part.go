@@ -346,6 +346,20 @@ func (p *part) shipRest() {
 	}
 }
 
+// drain has the outputs that write to servers come to their end, at most a lease's length, and the leader hear what they had to say. It is
+// not part of what is measured: a server that is slow must not make the run look longer.
+func (p *part) drain(ctx context.Context) {
+	_, r, _ := p.state()
+	d, ok := r.(interface{ Drain(context.Context) error })
+	if !ok || len(p.job.Outputs) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, fence.Lease)
+	defer cancel()
+	_ = d.Drain(ctx) // what is lost, the runner's log tells; a runner that is gone has lost it
+	p.flushLines()
+}
+
 // yield stops the scenarios in good order.
 func (p *part) yield(ctx context.Context, patience time.Duration) error {
 	phase, r, _ := p.state()
@@ -362,6 +376,7 @@ func (p *part) yield(ctx context.Context, patience time.Duration) error {
 	}
 	p.enter(beat.Yielded, nil)
 	p.flush()
+	p.drain(ctx)
 	return nil
 }
 

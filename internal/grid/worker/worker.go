@@ -223,6 +223,11 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 			_, data, _ := p.snapshot.latest(r)
 			return order.Reply{Data: data}, nil
 		})
+	case order.Drain:
+		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) {
+			p.drain(ctx)
+			return order.Reply{}, nil
+		})
 	case order.Stop:
 		p.stop(req.Of, req.Cause.Err())
 		return order.Reply{}, nil

@@ -91,6 +91,13 @@ func (c *Client) Flush(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+// Drain returns when the servers elsewhere that the runner writes to have had all that was measured before the call, or the runner
+// has given up; what was lost stands in its log.
+func (c *Client) Drain(ctx context.Context) error {
+	_, err := c.do(ctx, message{head: head{Call: callDrain}})
+	return err
+}
+
 // Snapshot implements run.Runner: it is what the runner told last, at most a second ago; after a call it is what the runner had
 // measured when it answered.
 func (c *Client) Snapshot() metric.Snapshot {

@@ -30,7 +30,7 @@ type head struct {
 	Answer *run.Answer `json:"answer,omitempty"`
 }
 
-// The calls: those of run.Runner, flush to the runner, and ask to the node.
+// The calls: those of run.Runner, flush and drain to the runner, and ask to the node.
 const (
 	callInit     = "init"
 	callSetup    = "setup"
@@ -39,6 +39,7 @@ const (
 	callTeardown = "teardown"
 	callSummary  = "summary"
 	callFlush    = "flush"
+	callDrain    = "drain"
 	callAsk      = "ask"
 )
 

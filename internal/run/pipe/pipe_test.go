@@ -457,6 +457,26 @@ func TestLinesWaitForTheNodeAndNothingElseDoes(t *testing.T) {
 	})
 }
 
+func TestTheEndOfPatienceReachesTheServersOfARunner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		drained := 0
+		s := play(t, &actor{drain: func(ctx context.Context) {
+			if drained++; drained > 1 {
+				<-ctx.Done()
+			}
+		}}, pipe.Config{})
+		if err := s.Drain(t.Context()); err != nil || drained != 1 {
+			t.Errorf("drained %d times, %v", drained, err)
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if err := s.Drain(ctx); err != nil || time.Since(began) > 3*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+	})
+}
+
 // commons answers what scripts share.
 type commons func(context.Context, run.Ask) (run.Answer, error)
 

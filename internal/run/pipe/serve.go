@@ -21,6 +21,12 @@ type Flusher interface {
 	Flush(ctx context.Context) error
 }
 
+// Drainer is a runner that writes to servers elsewhere: Drain has them take what they have not had yet, and returns soon
+// after ctx is done, or earlier.
+type Drainer interface {
+	Drain(ctx context.Context)
+}
+
 // What ends a runner.
 var (
 	// ErrGone reports that the other process has closed the stream, or died.

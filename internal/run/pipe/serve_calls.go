@@ -52,6 +52,11 @@ func (s *server) called(ctx context.Context, m message) (message, error) {
 			return message{}, f.Flush(ctx)
 		}
 		return message{}, nil
+	case callDrain:
+		if d, ok := s.runner.(Drainer); ok {
+			d.Drain(ctx)
+		}
+		return message{}, nil
 	}
 	return message{}, fmt.Errorf("a call that is not known here: %.20q", m.Call)
 }

@@ -21,6 +21,7 @@ type actor struct {
 	teardown func(ctx context.Context, data []byte) error
 	summary  func(ctx context.Context, data []byte) (map[string][]byte, error)
 	flush    func(ctx context.Context) error
+	drain    func(ctx context.Context)
 	urgent   chan struct{}
 
 	mu     sync.Mutex
@@ -34,6 +35,7 @@ func (a *actor) Setup(ctx context.Context) ([]byte, error)      { return a.setup
 func (a *actor) Run(ctx context.Context, b run.Begin) error     { return a.run(ctx, b) }
 func (a *actor) Teardown(ctx context.Context, d []byte) error   { return a.teardown(ctx, d) }
 func (a *actor) Flush(ctx context.Context) error                { return a.flush(ctx) }
+func (a *actor) Drain(ctx context.Context)                      { a.drain(ctx) }
 func (a *actor) Urgent() <-chan struct{}                        { return a.urgent }
 func (a *actor) Yield(context.Context) (metric.Snapshot, error) { return a.measured(1), nil }
 func (a *actor) Summary(ctx context.Context, d []byte) (map[string][]byte, error) {

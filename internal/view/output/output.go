@@ -10,7 +10,9 @@ import (
 
 	"throng/internal/metric"
 	"throng/internal/view/output/csvout"
+	"throng/internal/view/output/influxout"
 	"throng/internal/view/output/jsonout"
+	"throng/internal/view/output/promout"
 	"throng/internal/view/output/stream"
 )
 
@@ -30,9 +32,10 @@ type Output interface {
 	// AddLines takes whole lines that an output of the same kind formatted in another process, whose Env had a Sink; header
 	// and definitions are written once, however many processes send them. It may write, as Add may.
 	AddLines(lines []byte)
-	// Flush writes all that Add has taken.
+	// Flush writes all that Add has taken; to a server, as far as it takes that within push.Patience, and for the last time but
+	// for Stop.
 	Flush() error
-	// Stop writes what is left, closes, and returns the first error there was.
+	// Stop writes what is left, as Flush does, closes, and returns the first error there was.
 	Stop() error
 }
 
@@ -42,21 +45,46 @@ type Definitions = stream.Definitions
 // Env is what an output may use of the process around it.
 type Env = stream.Env
 
-// Maker makes an output from the text behind `name=`.
-type Maker func(arg string, env Env) (Output, error)
+// Kind is one way to send samples elsewhere.
+type Kind struct {
+	// Make makes an output from the text behind `name=`. It opens nothing: that is Start's.
+	Make func(arg string, env Env) (Output, error)
+	// Network says that the output writes to a server: on a grid each node does, for its own samples. Others write a file, which
+	// is the submitter's; Lines of theirs travel.
+	Network bool
+	// Argument says that what stands behind `name=` is its usual setting.
+	Argument bool
+	// Env is how the environment variables begin that Make reads.
+	Env string
+}
 
 // Kinds lists every output this binary has. Add yours here.
-func Kinds() map[string]Maker {
-	return map[string]Maker{
-		"json": func(arg string, env Env) (Output, error) { return jsonout.New(arg, env), nil },
-		"csv": func(arg string, env Env) (Output, error) {
-			o, err := csvout.New(arg, env)
-			if err != nil {
-				return nil, err
-			}
-			return o, nil
+func Kinds() map[string]Kind {
+	return map[string]Kind{
+		"json": {Make: func(arg string, env Env) (Output, error) { return jsonout.New(arg, env), nil }, Argument: true, Env: "K6_JSON_"},
+		"csv":  {Make: func(arg string, env Env) (Output, error) { return made(csvout.New(arg, env)) }, Argument: true, Env: "K6_CSV_"},
+		"influxdb": {
+			Make: func(arg string, env Env) (Output, error) { return made(influxout.New(arg, env)) }, Network: true, Argument: true, Env: "K6_INFLUXDB_",
+		},
+		"experimental-prometheus-rw": {
+			Make: func(arg string, env Env) (Output, error) { return made(promout.New(arg, env)) }, Network: true, Env: "K6_PROMETHEUS_RW_",
 		},
 	}
+}
+
+// made keeps a nil pointer from becoming an Output.
+func made[O Output](o O, err error) (Output, error) {
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Find returns the kind that spec, the value of one --out, names.
+func Find(spec string) (Kind, bool) {
+	name, _, _ := strings.Cut(spec, "=")
+	k, ok := Kinds()[name]
+	return k, ok
 }
 
 // elsewhere says for outputs that k6 has or had and we have not, what to use.
@@ -67,10 +95,8 @@ func elsewhere() map[string]string {
 		"statsd":                     "there is no statsd output: " + collector,
 		"datadog":                    "there is no datadog output: " + collector,
 		"cloud":                      "there is no cloud output: results stay with you; use --out json, --out csv or --summary-export",
-		"influxdb":                   "there is no influxdb output yet: use --out csv or --out json and load the file",
 		"opentelemetry":              "there is no opentelemetry output yet: use --out json",
 		"experimental-opentelemetry": "there is no opentelemetry output yet: use --out json",
-		"experimental-prometheus-rw": "there is no Prometheus remote write output yet: use --out json",
 		"web-dashboard":              "there is no web-dashboard output yet: use --summary-export for the figures",
 	}
 }
@@ -79,14 +105,14 @@ func elsewhere() map[string]string {
 func Make(spec string, env Env) (Output, error) {
 	name, arg, _ := strings.Cut(spec, "=")
 	kinds := Kinds()
-	mk, ok := kinds[name]
+	kind, ok := kinds[name]
 	if !ok {
 		if hint, known := elsewhere()[name]; known {
 			return nil, fmt.Errorf("could not create the '%s' output: %w", name, errors.New(hint))
 		}
 		return nil, fmt.Errorf("invalid output type '%s', available types are: %s", name, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
-	o, err := mk(arg, env)
+	o, err := kind.Make(arg, env)
 	if err != nil {
 		return nil, fmt.Errorf("could not create the '%s' output: %w", name, err)
 	}

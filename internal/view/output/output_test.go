@@ -8,8 +8,8 @@ import (
 
 func TestUnknownNamesGetK6sError(t *testing.T) {
 	for spec, want := range map[string]string{
-		"nope":           "invalid output type 'nope', available types are: csv, json",
-		"=x":             "invalid output type '', available types are: csv, json",
+		"nope":           "invalid output type 'nope', available types are: csv, experimental-prometheus-rw, influxdb, json",
+		"=x":             "invalid output type '', available types are: csv, experimental-prometheus-rw, influxdb, json",
 		"kafka=a":        "could not create the 'kafka' output: there is no kafka output: send the file of --out json to it, or use an OpenTelemetry collector in between",
 		"csv=timeFormat": "",
 		"csv=a=b":        `could not create the 'csv' output: unknown key "a" as argument for csv output`,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -26,10 +27,18 @@ type Definitions struct {
 // Env is what an output may use of the process around it.
 type Env struct {
 	Lookup func(name string) (string, bool) // environment variables; nil: none
-	Stdout io.Writer
+	// Environ are all of them, as name=value; nil: none.
+	Environ func() []string
+	Stdout  io.Writer
 	// Sink, if it is set, takes what would go to the file that is named, which is then not opened. Each Write is of whole lines, and
 	// seldom longer than 32 KiB.
 	Sink io.Writer
+	// Log is where an output that runs on says what is wrong; nil: nowhere.
+	Log *slog.Logger
+	// Tags are added, on their way out of network outputs, to samples that have no tag of that key: on a grid, who sent them.
+	Tags []metric.Tag
+	// UserAgent is the name by which network outputs go with the servers that they write to.
+	UserAgent string
 }
 
 // Get is the value of an environment variable, "" when it is unset.
@@ -39,6 +48,14 @@ func (e Env) Get(name string) string {
 	}
 	v, _ := e.Lookup(name)
 	return v
+}
+
+// All are the environment variables, as name=value.
+func (e Env) All() []string {
+	if e.Environ == nil {
+		return nil
+	}
+	return e.Environ()
 }
 
 // maxPending samples wait for the next flush; Add writes them itself when more come, so that a slow disk slows the
