@@ -89,7 +89,7 @@ func (g *global) startLog() error {
 		})
 		stdout, stderr = g.screen.Above(g.Stdout), g.screen.Above(g.Stderr)
 	}
-	opts := viewterm.LogOptions{Start: time.Now(), Format: viewterm.ParseFormat(g.setting(g.logFormat, "LOG_FORMAT", "text")), Level: g.level(), Colour: g.color(g.Stderr)}
+	opts := g.logOptions(g.Stderr)
 	g.log = slog.New(viewterm.NewHandler(stderr, opts))
 	out, err := viewterm.ParseLogOutput(g.setting(g.logOutput, "LOG_OUTPUT", "stderr"))
 	if err != nil {
@@ -105,6 +105,18 @@ func (g *global) startLog() error {
 	}
 	g.log = slog.New(viewterm.NewHandler(w, opts))
 	return nil
+}
+
+func (g *global) logOptions(to *os.File) viewterm.LogOptions {
+	return viewterm.LogOptions{Start: time.Now(), Format: viewterm.ParseFormat(g.setting(g.logFormat, "LOG_FORMAT", "text")), Level: g.level(), Colour: g.color(to)}
+}
+
+// printer is where log lines go that somebody has asked for: as the log does where a flag says so, else to standard output.
+func (g *global) printer() *slog.Logger {
+	if g.setting(g.logOutput, "LOG_OUTPUT", "") != "" {
+		return g.log
+	}
+	return slog.New(viewterm.NewHandler(g.Stdout, g.logOptions(g.Stdout)))
 }
 
 func (g *global) level() slog.Level {

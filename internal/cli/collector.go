@@ -22,6 +22,17 @@ const (
 	quietRate   = 64 << 10        // bytes a second
 )
 
+// nodePercent is a node's GOGC. What a leader keeps of each of a thousand workers is alive for as long as the run lasts, and what it makes
+// each second is little beside that: to collect twice as often costs a few hundredths of a processor and saves a quarter of the memory.
+const nodePercent = 50
+
+// leanCollector sets a node's pace. A user who has set GOGC is left in peace.
+func (g *global) leanCollector() {
+	if _, set := g.Lookup("GOGC"); !set {
+		debug.SetGCPercent(nodePercent)
+	}
+}
+
 // gcPercent is the GOGC that spends gcShare on the collector, when live bytes are alive and garbage bytes a second are
 // made. It is at least 10 and at most 3000.
 func gcPercent(live, garbage float64) int {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -138,9 +139,19 @@ func (g *global) tableOfNodes(v cluster.View) error {
 	return w.Flush()
 }
 
+// one says what is missing in the words of a command.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return fault.WithHint(fault.Other, fmt.Errorf("%s needs %s", cmd.CommandPath(), what), cmd.UseLine())
+	}
+}
+
 func newSize(g *global, a *access) *cobra.Command {
 	return &cobra.Command{
-		Use: "size N", Short: "set how many nodes shall vote", Args: cobra.ExactArgs(1),
+		Use: "size N", Short: "set how many nodes shall vote", Args: one("a number of voters"),
 		Long: "size sets the ideal number of voters. The grid follows one step at a time: the largest odd number not above it, nor above the\n" +
 			"number of nodes that can vote.",
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -155,7 +166,7 @@ func newSize(g *global, a *access) *cobra.Command {
 
 func newNodeOrder(g *global, a *access, order, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: order + " NODE", Short: short, Args: cobra.ExactArgs(1),
+		Use: order + " NODE", Short: short, Args: one("the name of a node"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return g.order(cmd.Context(), a, order, node.GridCall{Node: args[0]})
 		},
@@ -204,7 +215,10 @@ func newTokenCreate(g *global, a *access) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return trust.WriteToken(out, token)
+			if err := trust.WriteToken(out, token); err != nil { // nobody has it now
+				return errors.Join(err, grid.JSON(cmd.Context(), http.MethodDelete, node.TokensPath+"/"+token.ID, nil, nil))
+			}
+			return nil
 		},
 	}
 	c.Flags().StringVar(&role, "role", "join", "the `ROLE` that it is for: join, operator or viewer")
@@ -260,7 +274,7 @@ func (g *global) listTokens(ctx context.Context, grid *client.Grid, asJSON bool)
 
 func newTokenRevoke(g *global, a *access) *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke TOKEN", Short: "make a token worthless", Args: cobra.ExactArgs(1),
+		Use: "revoke TOKEN", Short: "make a token worthless", Args: one("the id of a token"),
 		Long: "revoke makes a token worthless at once; TOKEN is its id, as throng grid token list shows it.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == "" || strings.ContainsAny(args[0], "/?#.") {

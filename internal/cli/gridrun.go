@@ -322,7 +322,7 @@ func (s *follower) signals(ctx context.Context, cancel context.CancelCauseFunc) 
 		select {
 		case <-done:
 		case <-caught:
-			s.log.Error(errSecondSignal.Error())
+			s.log.Error(errSecondSignal.Error(), "hint", "the grid may still be ending the run: throng attach "+s.id+" shows how, throng stop "+s.id+" asks once more")
 			os.Exit(fault.Interrupted.ExitCode())
 		}
 	})

@@ -17,9 +17,9 @@ import (
 func newSnapshot(g *global, a *access) *cobra.Command {
 	c := &cobra.Command{
 		Use: "snapshot", Short: "save what a grid knows, and restore it", Args: cobra.NoArgs,
-		Long: "snapshot saves everything that a grid keeps in its store, its runs and their results included, and restores it when a\n" +
-			"majority of those who vote is lost for good. The grid's authority is no part of it: it lies in the data directories of the\n" +
-			"nodes that vote.",
+		Long: "snapshot saves everything that a grid keeps in its store, the list of its runs included, and restores it when a\n" +
+			"majority of those who vote is lost for good. No part of it are the grid's authority and what the runs came to: they lie in\n" +
+			"the data directories of the nodes that vote.",
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(newSnapshotSave(g, a), newSnapshotRestore(g))
@@ -31,7 +31,7 @@ const snapshotMayTake = 10 * time.Minute
 
 func newSnapshotSave(g *global, a *access) *cobra.Command {
 	return &cobra.Command{
-		Use: "save FILE", Short: "save a snapshot of the grid's store", Args: cobra.ExactArgs(1),
+		Use: "save FILE", Short: "save a snapshot of the grid's store", Args: one("the name of a file"),
 		Long: "save writes a snapshot of the grid's store to FILE, which nobody else can read. It is in etcd's own format.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			grid, err := a.dial(g)
@@ -68,7 +68,7 @@ func saveSnapshot(name string, r io.Reader) error {
 func newSnapshotRestore(g *global) *cobra.Command {
 	n := &nodeFlags{}
 	c := &cobra.Command{
-		Use: "restore FILE", Short: "make the data directory of a grid's first node from a snapshot", Args: cobra.ExactArgs(1),
+		Use: "restore FILE", Short: "make the data directory of a grid's first node from a snapshot", Args: one("the name of a file"),
 		Long: "restore makes a data directory with which `throng node` starts as the only node of the grid that a snapshot was taken of:\n" +
 			"with its id, its runs and their results. No node of the old grid may run.\n\n" +
 			"In the data directory of a node that voted, certificates and tokens remain good. In an empty one they are made anew, as at\n" +

@@ -132,5 +132,6 @@ func (g *global) runNode(ctx context.Context, o node.Options) error {
 		g.log.Error(errSecondSignal.Error())
 		os.Exit(fault.Interrupted.ExitCode())
 	}()
+	g.leanCollector()
 	return node.Run(ctx, o)
 }

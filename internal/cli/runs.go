@@ -200,7 +200,7 @@ func newLogs(g *global) *cobra.Command {
 	c := &cobra.Command{
 		Use: "logs RUN", Short: "show what the scripts of a run have written", Args: oneRun("logs"), ValidArgsFunction: cobra.NoFileCompletions,
 		Long: "logs shows what the scripts of a run wrote to their consoles, and its runners to their logs, on all nodes; of a run that is\n" +
-			"going on it shows more as it comes.",
+			"going on it shows more as it comes. They go to standard output, or to --log-output.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			grid, err := a.dial(g)
 			if err != nil {
@@ -210,7 +210,9 @@ func newLogs(g *global) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := &follower{global: g, grid: grid, id: rec.ID, console: g.console()}
+			out := *g // the lines are what was asked for; what there is to say about the asking goes where it always does
+			out.log = g.printer()
+			s := &follower{global: &out, grid: grid, id: rec.ID, console: out.console()}
 			show := func(e desk.Event) {
 				if e.Line != nil {
 					s.line(e)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"throng/internal/metric"
@@ -150,6 +151,38 @@ func TestSnapshotsOfOneRunnerShareTheirNames(t *testing.T) {
 		if err != nil || third.SameNames(second) || !reflect.DeepEqual(third.Snapshot(), s) {
 			t.Fatalf("%v: a new group was not seen", err)
 		}
+	}
+}
+
+func TestRunnersOfOneScriptShareTheirNames(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	var n metric.Names
+	s := snapshot(t, r)
+	of := func(s metric.Snapshot, last *metric.Encoded) *metric.Encoded {
+		e, err := n.Read(encoded(s), last)
+		if err != nil || !reflect.DeepEqual(e.Snapshot(), s) {
+			t.Fatalf("%+v\nbecame %+v: %v", s, e.Snapshot(), err)
+		}
+		return e
+	}
+	first := of(s, nil)
+	s.Seq += 7
+	s.Series[0].Count += 5
+	if !of(s, nil).SameNames(first) || !of(s, first).SameNames(first) {
+		t.Error("the same names were read twice")
+	}
+	other := s
+	for i := range 100 { // more than are kept
+		other.Groups = append(slices.Clone(s.Groups), fmt.Sprint("::", i))
+		if e := of(other, first); e.SameNames(first) || !of(other, nil).SameNames(e) {
+			t.Fatal("other names")
+		}
+	}
+	if of(s, nil).SameNames(first) {
+		t.Error("names are kept for ever")
+	}
+	if _, err := n.Read(encoded(s)[:20], nil); !errors.Is(err, metric.ErrFormat) {
+		t.Errorf("half a snapshot: %v", err)
 	}
 }
 

@@ -35,7 +35,9 @@ type Encoded struct {
 
 // Read checks data, which must not change afterwards, and returns it as an Encoded. Last may be nil, or an earlier snapshot
 // of the same runner: what both have in common is then not read again. It returns ErrFormat for other data.
-func Read(data []byte, last *Encoded) (*Encoded, error) {
+func Read(data []byte, last *Encoded) (*Encoded, error) { return read(data, last, nil) }
+
+func read(data []byte, last *Encoded, shared *Names) (*Encoded, error) {
 	d := decoder{b: data}
 	if d.byte() != codecVersion {
 		return nil, fmt.Errorf("%w: it is of a version that is not known here", ErrFormat)
@@ -48,8 +50,11 @@ func Read(data []byte, last *Encoded) (*Encoded, error) {
 	budget := decodedFree + decodedPerByte*len(data)
 	if last != nil && string(raw) == last.names.text {
 		e.names = last.names
-	} else if e.names = readNames(raw, budget); e.names == nil {
-		return nil, ErrFormat
+	} else if e.names = shared.find(raw); e.names == nil {
+		if e.names = readNames(raw, budget); e.names == nil {
+			return nil, ErrFormat
+		}
+		shared.add(e.names)
 	}
 	e.Load = Load{VUs: d.varint(), VUsMax: d.varint(), Iterations: d.varint(), Interrupted: d.varint(), Dropped: d.varint()}
 	e.values = d.b

@@ -1,6 +1,10 @@
 package metric
 
-import "unsafe"
+import (
+	"slices"
+	"sync"
+	"unsafe"
+)
 
 // names is the decoded form of the part that seldom changes.
 type names struct {
@@ -11,6 +15,45 @@ type names struct {
 	scenarios []string
 	reserved  []string // sorted; nil: none
 	cost      int      // bytes
+}
+
+// Names has snapshots of different runners share what they have in common: a thousand runners of one script measure the same series. The
+// zero value is ready, and safe for concurrent use.
+type Names struct {
+	mu   sync.Mutex
+	seen []*names // the newest last
+}
+
+// mostNames are how many different ones are kept: runners that meet their series in another order have others.
+const mostNames = 64
+
+// Read is the function Read for a snapshot whose names another one may have brought.
+func (n *Names) Read(data []byte, last *Encoded) (*Encoded, error) { return read(data, last, n) }
+
+func (n *Names) find(raw []byte) *names {
+	if n == nil {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.seen {
+		if s.text == string(raw) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (n *Names) add(s *names) {
+	if n == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.seen) == mostNames {
+		n.seen = slices.Delete(n.seen, 0, 1)
+	}
+	n.seen = append(n.seen, s)
 }
 
 // readNames returns nil when raw is malformed, or would take more than budget.

@@ -72,27 +72,40 @@ func (n *Node) known(ctx context.Context, name string) (cluster.Node, int64, err
 	return node, revision, err
 }
 
-func (n *Node) setDrained(ctx context.Context, name string, drained bool) error {
-	node, revision, err := n.known(ctx, name)
-	if err != nil || node.Drained == drained {
-		return err
+// anew makes a change of a record again from what the record has become, if somebody else wrote it meanwhile: a node that starts writes its own.
+func anew(ctx context.Context, change func() error) error {
+	for {
+		if err := change(); !errors.Is(err, cluster.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
 	}
-	node.Drained = drained
-	return n.put(ctx, cluster.Nodes+name, node, revision)
+}
+
+func (n *Node) setDrained(ctx context.Context, name string, drained bool) error {
+	return anew(ctx, func() error {
+		node, revision, err := n.known(ctx, name)
+		if err != nil || node.Drained == drained {
+			return err
+		}
+		node.Drained = drained
+		return n.put(ctx, cluster.Nodes+name, node, revision)
+	})
 }
 
 // forget drops a node that is gone for good: its seat is given to another one.
 func (n *Node) forget(ctx context.Context, name string) error {
-	if o, ok := n.picture.view().Find(name); ok && o.Alive {
-		return bad("node %s is alive: stop it first, or drain it", name)
-	}
-	_, revision, err := n.known(ctx, name)
-	if err != nil {
+	return anew(ctx, func() error {
+		if o, ok := n.picture.view().Find(name); ok && o.Alive {
+			return bad("node %s is alive: stop it first, or drain it", name)
+		}
+		_, revision, err := n.known(ctx, name)
+		if err != nil {
+			return err
+		}
+		n.receiver.ForgetNode(name)
+		_, err = n.store.Commit(ctx, cluster.Txn{If: []cluster.Condition{{Key: cluster.Nodes + name, Revision: revision}}, Delete: []string{cluster.Nodes + name}})
 		return err
-	}
-	n.receiver.ForgetNode(name)
-	_, err = n.store.Commit(ctx, cluster.Txn{If: []cluster.Condition{{Key: cluster.Nodes + name, Revision: revision}}, Delete: []string{cluster.Nodes + name}})
-	return err
+	})
 }
 
 // TokenCall is what a new token is to be.
@@ -146,13 +159,15 @@ func (n *Node) listTokens(r *http.Request) (any, error) {
 
 func (n *Node) revokeToken(r *http.Request) (any, error) {
 	key := cluster.Tokens + r.PathValue("id")
-	t, revision, err := cluster.Fetch[cluster.Token](r.Context(), n.store, key)
-	if err == nil && revision == 0 {
-		err = &courier.Status{Code: http.StatusNotFound, Err: errors.New("there is no such token")}
-	}
-	if err != nil {
-		return nil, err
-	}
-	t.Revoked = time.Now().UTC()
-	return struct{}{}, n.put(r.Context(), key, t, revision)
+	return struct{}{}, anew(r.Context(), func() error {
+		t, revision, err := cluster.Fetch[cluster.Token](r.Context(), n.store, key)
+		if err == nil && revision == 0 {
+			err = &courier.Status{Code: http.StatusNotFound, Err: errors.New("there is no such token")}
+		}
+		if err != nil {
+			return err
+		}
+		t.Revoked = time.Now().UTC()
+		return n.put(r.Context(), key, t, revision)
+	})
 }

@@ -25,6 +25,8 @@ type memory struct {
 	Member    string     `json:"member,omitempty"` // whose data is on disk: its id, in hexadecimal
 	// Invited is the member that the node was about to start; it may have left data on disk, or not.
 	Invited string `json:"invited,omitempty"`
+	// Removed is the member that this node had last, and that the others have removed.
+	Removed string `json:"removed,omitempty"`
 }
 
 // endpoints are those last known.
@@ -39,6 +41,13 @@ func (m *memory) member() (id, invited string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.Member, m.Invited
+}
+
+// removed is the member that this node had last; "" for none.
+func (m *memory) removed() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.Removed
 }
 
 // change changes the memory and writes it down.

@@ -186,7 +186,7 @@ func (n *Node) http() (*http.Client, error) {
 	dialer := &net.Dialer{Timeout: 2 * time.Second, KeepAlive: 5 * time.Second}
 	t := &http.Transport{
 		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute,
-		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 2 * time.Second},
+		HTTP2: spare(http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 2 * time.Second}),
 	}
 	if n.identity != nil {
 		config, err := n.identity.ClientTLS()

@@ -173,12 +173,13 @@ func (s *seat) step(ctx context.Context, server keeper) error {
 	if server != nil {
 		select {
 		case <-server.Done():
-			return s.ended(server.Err())
+			return s.ended(server)
 		default:
 		}
 	}
 	word, seated := s.n.picture.seat(s.n.name())
-	seated = seated && (server == nil || word.Member == server.ID())
+	// A member that was cut off hears from raft that it is removed before the picture, which it kept meanwhile, shows it.
+	seated = seated && word.Member != s.n.memory.removed() && (server == nil || word.Member == server.ID())
 	var err error
 	switch {
 	case server == nil && seated:
@@ -258,12 +259,13 @@ func (s *seat) complain(ctx context.Context, what string, err error) {
 }
 
 // ended deals with a member that ended by itself.
-func (s *seat) ended(err error) error {
+func (s *seat) ended(server keeper) error {
 	if s.isStopping() {
 		return nil
 	}
+	err := server.Err()
 	if errors.Is(err, etcdstore.ErrRemoved) {
-		return s.vacate()
+		return s.vacate(server)
 	}
 	if err == nil {
 		err = errors.New("etcd ended")
@@ -282,20 +284,24 @@ func (s *seat) yield(server keeper) error {
 		return fmt.Errorf("stop etcd: %w", err) // a new one could not listen
 	}
 	s.n.log.Debug("etcd stopped", "after", time.Since(began))
-	return s.vacate()
+	return s.vacate(server)
 }
 
-// vacate makes the node one without a member.
-func (s *seat) vacate() error {
+// vacate makes the node one without a member. That is written down first: a directory that is put aside, and was not, is a lost one.
+func (s *seat) vacate(server keeper) error {
+	id := server.ID()
 	s.set(nil)
 	if err := s.reach(cluster.Seat{}, false); err != nil {
+		return err
+	}
+	if err := s.n.memory.change(s.n.o.DataDir, func(m *memory) { m.Member, m.Invited, m.Removed = "", "", id }); err != nil {
 		return err
 	}
 	if err := s.putAside(); err != nil {
 		return err
 	}
 	s.n.log.Info("this node no longer keeps the store")
-	return s.remember("", "")
+	return nil
 }
 
 // putAside moves a former member's directory away. It must not be used again: the others would take its member for one that

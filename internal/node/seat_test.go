@@ -3,10 +3,12 @@ package node
 import (
 	"context"
 	"log/slog"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"throng/internal/grid/cluster"
 	"throng/internal/grid/cluster/etcdstore"
 )
 
@@ -37,5 +39,42 @@ func TestALearnerIsIdle(t *testing.T) {
 	}
 	if asked := k.asked.Load(); asked < 1 || asked > 5 {
 		t.Errorf("it took %d steps within %v, one in %v would be right", asked, 300*time.Millisecond, again)
+	}
+}
+
+// removed is a voter that has heard from raft that it is removed.
+type removed struct{ idle }
+
+func (k *removed) Done() <-chan struct{} { return k.ready }
+func (k *removed) Err() error            { return etcdstore.ErrRemoved }
+func (k *removed) Votes() bool           { return false }
+
+// TestWhoWasReplacedWhileCutOffStays has a voter hear that it is removed while what it knows of the grid still says that it votes, and
+// starts it again then.
+func TestWhoWasReplacedWhileCutOffStays(t *testing.T) {
+	t.Parallel()
+	n := &Node{o: Options{Hostname: "h1", DataDir: t.TempDir()}, log: slog.New(slog.DiscardHandler), store: etcdstore.New(), memory: &memory{Name: "h1", Member: "1"}}
+	n.picture = newPicture("h1", "", n.log)
+	n.picture.nodes["h1"] = cluster.Node{Name: "h1", Identity: "x"}
+	n.picture.seats["h1"] = cluster.Seat{Identity: "x", Role: cluster.Voter, Member: "1"}
+	n.seat = newSeat(n)
+	if err := os.MkdirAll(n.seat.dir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	k := &removed{idle{ready: make(chan struct{})}}
+	close(k.ready)
+	n.seat.set(k)
+	for _, life := range []string{"that was cut off", "that has started again"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 3*again)
+		defer cancel()
+		if err := n.seat.run(ctx); err != nil {
+			t.Fatalf("a node %s: %v", life, err)
+		}
+		if had, _ := n.memory.member(); had != "" || n.memory.removed() != "1" {
+			t.Errorf("a node %s remembers member %q, removed %q", life, had, n.memory.removed())
+		}
+		if _, err := os.Stat(n.seat.dir()); err == nil {
+			t.Errorf("a node %s keeps the directory", life)
+		}
 	}
 }

@@ -23,7 +23,7 @@ func (n *Node) server() *http.Server {
 	s := &http.Server{
 		Handler: n.handler(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: log.New(logWriter{n.log}, "", 0),
-		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: 10_000, SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+		HTTP2:    spare(http.HTTP2Config{MaxConcurrentStreams: 10_000, SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}),
 	}
 	s.Protocols = new(http.Protocols)
 	s.Protocols.SetHTTP1(true)
@@ -36,6 +36,14 @@ func (n *Node) server() *http.Server {
 		s.TLSConfig = cfg
 	}
 	return s
+}
+
+// spare has a connection keep little: a leader has two to every node, and over each of them the same few small requests go, once a
+// second. A frame is read into a buffer that stays, and a table of headers seen saves nothing between neighbours.
+func spare(c http.HTTP2Config) *http.HTTP2Config {
+	c.MaxReadFrameSize = 16 << 10 // the smallest there is
+	c.MaxDecoderHeaderTableSize, c.MaxEncoderHeaderTableSize = 512, 512
+	return &c
 }
 
 // logWriter takes net/http's own complaints, which are mostly of strangers' handshakes.

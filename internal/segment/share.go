@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -58,6 +57,15 @@ func (s Share) In(outer *Tuple) (*Tuple, error) {
 	return t, nil
 }
 
+// Fraction is how much of the test the share is.
+func (s Share) Fraction() float64 {
+	f := 1.0
+	for _, c := range s {
+		f *= c.Segment.Share()
+	}
+	return f
+}
+
 func (c Cut) tuple() (*Tuple, error) {
 	t, err := NewTuple(c.Segment, c.Sequence)
 	if err == nil {
@@ -90,20 +98,30 @@ func (t *Tuple) Share() Share {
 	return append(t.outer.Share(), Cut{t.segment, t.sequence})
 }
 
-// Divide cuts the share into parts in proportion to weights, as the function Divide does.
-func (s Share) Divide(weights []int64) []Share {
-	q := Divide(weights)
-	parts := make([]Share, len(q))
-	for i := range q {
-		parts[i] = append(slices.Clone(s), Cut{q[i], q})
-	}
-	return parts
-}
-
 // Divide returns a sequence of the whole in proportion to weights, of which one below 1 counts as 1. So that stripes stay
 // short a part may miss the proportion by a hundredth of itself, and by a thousandth of the whole or a hundredth of an average
 // part, whichever is less. See TestDivideIsProportional.
-func Divide(weights []int64) Sequence {
+func Divide(weights []int64) Sequence { return sequenceOf(proportions(weights)) }
+
+// DivideText cuts a Share, given as its text, as Divide cuts the whole, and returns the texts of the parts: those of a thousand cost little,
+// the Shares themselves a second. ErrShare if they would be cut too often or be too long.
+func DivideText(share string, weights []int64) ([]string, error) {
+	if share != "" {
+		share += "/"
+	}
+	runs := string(appendRuns(nil, proportions(weights)))
+	out := make([]string, len(weights))
+	for i := range out {
+		out[i] = share + strconv.Itoa(i) + "@" + runs
+	}
+	if last := share + strconv.Itoa(len(out)) + "@" + runs; len(last) > maxText || strings.Count(last, "/") >= maxCuts {
+		return nil, fmt.Errorf("%w: cut %d times, %d bytes long", ErrShare, strings.Count(last, "/")+1, len(last))
+	}
+	return out, nil
+}
+
+// proportions are the lengths of Divide's parts, relative to one another.
+func proportions(weights []int64) []int64 {
 	parts := make([]int64, len(weights))
 	sum := 0.0
 	for i, w := range weights {
@@ -117,7 +135,7 @@ func Divide(weights []int64) Sequence {
 		}
 		reduce(parts)
 	}
-	return sequenceOf(parts)
+	return parts
 }
 
 // reduce divides parts by what divides them all, and returns their sum then.

@@ -216,6 +216,28 @@ func TestStripesOfAShareAreBoundedTogether(t *testing.T) {
 	}
 }
 
+func TestTheFractionOfAShare(t *testing.T) {
+	for text, want := range map[string]float64{"": 1, "0@1x4": 0.25, "1@1x3/0@2,1": 2. / 9} {
+		share, err := ParseShare(text)
+		if got := share.Fraction(); err != nil || math.Abs(got-want) > 1e-15 {
+			t.Errorf("%q: %v, want %v; %v", text, got, want, err)
+		}
+	}
+}
+
+func TestAShareCannotBeCutForEver(t *testing.T) {
+	share := ""
+	for cuts := range maxCuts + 1 {
+		texts, err := DivideText(share, []int64{1, 1})
+		if (err != nil) != (cuts == maxCuts) || err != nil && !errors.Is(err, ErrShare) {
+			t.Fatalf("cut %d: %v", cuts+1, err)
+		}
+		if err == nil {
+			share = texts[1]
+		}
+	}
+}
+
 func TestDivideIsProportional(t *testing.T) {
 	for _, tt := range []struct {
 		weights []int64
@@ -237,6 +259,14 @@ func TestDivideIsProportional(t *testing.T) {
 			sum += float64(weights[i])
 		}
 		q := Divide(weights)
+		for _, of := range []string{"", "1@1x3/0@2,1"} {
+			texts, err := DivideText(of, weights)
+			if i := r.IntN(len(q)); err != nil || len(texts) != len(q) {
+				t.Fatalf("%v: %d texts, %v", weights, len(texts), err)
+			} else if share, err := ParseShare(texts[i]); err != nil || !share[len(share)-1].Segment.Equal(q[i]) || share.String() != texts[i] || share[:len(share)-1].String() != of {
+				t.Fatalf("%v: part %d of %q is %s: %v", weights, i, of, texts[i], err)
+			}
+		}
 		off := min(1./1000, 1/float64(100*len(weights)))
 		if _, lcd, err := q.parts(); err != nil || lcd > 1010+101*int64(len(weights)) {
 			t.Fatalf("%v: stripes of %d, %v", weights, lcd, err)

@@ -56,6 +56,7 @@ type Report struct {
 	Fault    *courier.Fault `json:"fault,omitempty"` // why it failed, or what its scenarios ended with
 	Marked   bool           `json:"marked,omitempty"`
 	Elapsed  time.Duration  `json:"elapsed,omitempty"` // of its scenarios
+	Since    time.Duration  `json:"since,omitempty"`   // how long ago the scenarios' clock stood at zero
 	Start    *Start         `json:"start,omitempty"`   // nil: they have not begun
 	Progress []run.Progress `json:"progress,omitempty"`
 	Seq      uint64         `json:"seq,omitempty"`  // of the newest snapshot, which is behind the beat or not

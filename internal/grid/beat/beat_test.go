@@ -1,6 +1,8 @@
 package beat
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -304,11 +306,15 @@ func TestASnapshotIsSentOnceToWhoKeepsIt(t *testing.T) {
 
 func TestTheQuickestAnswerTellsTheTimeBest(t *testing.T) {
 	var c clock
-	c.measured(5*time.Second+400*time.Millisecond, 800*time.Millisecond)
-	c.measured(5*time.Second+time.Millisecond, 2*time.Millisecond)
-	c.measured(4*time.Second, 2*time.Second)
+	c.measured("a", 5*time.Second+400*time.Millisecond, 800*time.Millisecond)
+	c.measured("a", 5*time.Second+time.Millisecond, 2*time.Millisecond)
+	c.measured("a", 4*time.Second, 2*time.Second)
 	if offset, round := c.best(); offset != 5*time.Second || round != 2*time.Millisecond {
 		t.Errorf("%v within %v", offset, round)
+	}
+	c.measured("b", -time.Minute+time.Second, 2*time.Second)
+	if offset, round := c.best(); offset != -time.Minute || round != 2*time.Second || c.of != "b" {
+		t.Errorf("of another leader: %v within %v", offset, round)
 	}
 }
 
@@ -332,4 +338,25 @@ func TestWhoIsThereKeepsSnapshots(t *testing.T) {
 			t.Errorf("%+v: %s", tt, got)
 		}
 	}
+}
+
+// TestWhatAnotherVoterHeardIsAsOldHereAsThere has it told by one whose clock is minutes ahead.
+func TestWhatAnotherVoterHeardIsAsOldHereAsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heard, measured := time.Now(), time.Now().Add(time.Second)
+		time.Sleep(3 * time.Second)
+		parts := tell(map[string]Heard{"0": {At: heard, Measured: measured}, "1": {At: heard}})
+		for id, p := range parts {
+			p.At, p.Measured = p.At.Add(3*time.Minute), p.Measured.Add(3*time.Minute)
+			parts[id] = p
+		}
+		body, err := json.Marshal(parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := readTold(bytes.NewReader(body))
+		if err != nil || !got["0"].At.Equal(heard) || !got["0"].Measured.Equal(measured) || !got["1"].Measured.IsZero() {
+			t.Errorf("heard at %v, measured at %v: %+v, %v", heard, measured, got, err)
+		}
+	})
 }

@@ -191,6 +191,17 @@ func (r *Receiver) Parts(run string) map[string]Heard {
 	return out
 }
 
+// Part returns what was last heard of one part of a run; false when nothing was.
+func (r *Receiver) Part(run, part string) (Heard, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h := r.parts[run][part]
+	if h == nil {
+		return Heard{}, false
+	}
+	return *h, true
+}
+
 // Take adds what another voter has heard of a run: what is newer counts.
 func (r *Receiver) Take(run string, parts map[string]Heard) {
 	r.mu.Lock()
@@ -270,10 +281,12 @@ func (r *Receiver) Peer(node string) (life string, offset time.Duration, ok bool
 // HeardPath begins the paths where a voter tells what it has heard of a run: HeardPath + its id.
 const HeardPath = "/throng/v1/heard/"
 
-// told is a Heard on its way.
+// told is a Heard on its way. How long ago something was travels, not when: the clocks of two voters may differ.
 type told struct {
 	Heard
-	Snapshot []byte `json:"snapshot"`
+	Age         time.Duration `json:"age"`
+	MeasuredAge time.Duration `json:"measured_age,omitempty"` // 0: nothing was measured
+	Snapshot    []byte        `json:"snapshot"`
 }
 
 // HeardHandler answers for HeardPath: GET asks, PUT tells.
@@ -297,7 +310,11 @@ func (r *Receiver) HeardHandler() http.Handler {
 func tell(parts map[string]Heard) map[string]told {
 	out := make(map[string]told, len(parts))
 	for id, h := range parts {
-		out[id] = told{h, h.Snapshot}
+		t := told{Heard: h, Age: time.Since(h.At), Snapshot: h.Snapshot}
+		if !h.Measured.IsZero() {
+			t.MeasuredAge = max(1, time.Since(h.Measured))
+		}
+		out[id] = t
 	}
 	return out
 }
@@ -307,9 +324,12 @@ func readTold(from io.Reader) (map[string]Heard, error) {
 	if err := json.NewDecoder(io.LimitReader(from, 4*maxBeat)).Decode(&in); err != nil {
 		return nil, err
 	}
-	out := make(map[string]Heard, len(in))
+	out, now := make(map[string]Heard, len(in)), time.Now()
 	for id, t := range in {
-		t.Heard.Snapshot = t.Snapshot
+		t.Heard.Snapshot, t.Heard.At, t.Heard.Measured = t.Snapshot, now.Add(-t.Age), time.Time{}
+		if t.MeasuredAge > 0 {
+			t.Heard.Measured = now.Add(-t.MeasuredAge)
+		}
 		out[id] = t.Heard
 	}
 	return out, nil

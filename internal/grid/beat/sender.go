@@ -98,12 +98,13 @@ func (s *Sender) Renewed() <-chan struct{} {
 	return s.lease
 }
 
-// Offset is how far the leader's clock is ahead of this node's, as measured by the quickest of the last beats, and the time
-// that this one took: the measurement's error is at most half of it.
-func (s *Sender) Offset() (offset, round time.Duration) {
+// Offset is how far a leader's clock is ahead of this node's, as measured by the quickest of the last beats, and the time
+// that this one took: the measurement's error is at most half of it. It is false while that leader has acknowledged no beat as the leader.
+func (s *Sender) Offset(leader string) (offset, round time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.clock.best()
+	offset, round = s.clock.best()
+	return offset, round, s.clock.n > 0 && s.clock.of == leader
 }
 
 // Run sends beats until ctx ends: to every voter on its own, so that one that does not answer holds up no other.
@@ -206,7 +207,7 @@ func (s *Sender) send(ctx context.Context, v Voter, held map[string]uint64) map[
 	}
 	by := Witness{Name: v.Name, Leader: err == nil && ack.Leader == v.Name, Others: s.others(), Held: ack.Held}
 	if by.Leader {
-		s.clock.measured(ack.Now.Sub(sent), time.Since(sent))
+		s.clock.measured(v.Name, ack.Now.Sub(sent), time.Since(sent))
 	}
 	close(s.lease)
 	s.lease = make(chan struct{})
@@ -286,14 +287,18 @@ func (s *Sender) deliver(ctx context.Context, v Voter, b *Beat) (Ack, error) {
 	return ack, json.NewDecoder(io.LimitReader(res.Body, courier.MaxJSON)).Decode(&ack)
 }
 
-// clock keeps the last measurements of the leader's clock.
+// clock keeps the last measurements of the leader's clock. Those of a former leader tell nothing about the next one's.
 type clock struct {
+	of   string // the leader
 	last [8]struct{ ahead, round time.Duration }
 	n    int
 }
 
 // measured notes that the leader's clock showed ahead more than ours did when we sent, and that the answer took round.
-func (c *clock) measured(ahead, round time.Duration) {
+func (c *clock) measured(leader string, ahead, round time.Duration) {
+	if leader != c.of {
+		*c = clock{of: leader}
+	}
 	m := &c.last[c.n%len(c.last)]
 	m.ahead, m.round = ahead-round/2, round
 	c.n++

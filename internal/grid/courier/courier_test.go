@@ -99,6 +99,21 @@ func TestADeadProcessIsToldFromASilentOne(t *testing.T) {
 	}
 }
 
+// A run must not end with the status of an answer whose words died with the node that gave it: they might have said that it may go on.
+func TestHalfAnAnswerIsNone(t *testing.T) {
+	t.Parallel()
+	base, c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte(`{"error":"the node lea`))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	if err := c.JSON(t.Context(), "POST", base, "/", nil, nil); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("half an answer: %v", err)
+	}
+}
+
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	base, c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -88,7 +88,7 @@ func newLeader(tb testing.TB, workers int) *leader {
 	})
 	d = New(Config{
 		Self: "v1", Store: memstore.New().Link(), Receiver: receiver, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Client: &courier.Client{},
-		View: func() cluster.View { return cluster.View{Self: "v1", Nodes: slices.Clone(l.nodes)} },
+		View: func() cluster.View { return cluster.View{Self: "v1", Nodes: slices.Clone(l.nodes)} }, Address: func(node string) string { return "http://" + node },
 	})
 	l.c = &chair{Desk: d, id: rec.ID, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
 	l.c.parts()
@@ -166,4 +166,26 @@ func (l *leader) second(b *testing.B) {
 		b.Fatal("a threshold was crossed")
 	}
 	l.c.tick(time.Minute, total)
+}
+
+// BenchmarkTakeOver is what a leader does for each node that it loses of a thousand, up to the write: when many are lost at once, the last
+// of them waits for all.
+func BenchmarkTakeOver(b *testing.B) {
+	l := newLeader(b, 1000)
+	l.second(b)
+	i := 0
+	for b.Loop() {
+		rec := *l.c.record()
+		rec.Parts = slices.Clone(rec.Parts)
+		rec.Asked.NodeLoss, rec.Version = cluster.Reassign, l.c.cfg.Version
+		p := &rec.Parts[i%1000]
+		i++
+		p.Lost = time.Now()
+		if _, err := l.c.takeOver(&rec, *p); err != nil || len(rec.Parts) != 1000+maxTakers {
+			b.Fatalf("%d parts, %v", len(rec.Parts), err)
+		}
+		if _, err := rec.Encode(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

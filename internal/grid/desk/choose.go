@@ -33,7 +33,7 @@ func choose(v cluster.View, version string, asked cluster.Asked, without []strin
 		}
 	}
 	if len(out) == 0 || len(out) < asked.Nodes {
-		text := "the grid has no node that could take the load: " + census(v)
+		text := "the grid has no node that could take the load: " + census(v, asked.Where)
 		if len(out) > 0 {
 			text = fmt.Sprintf("the grid has %s that could take the load, %s asked for", plural.Of(len(out), "node", "nodes"), plural.Of(asked.Nodes, "was", "were"))
 		}
@@ -55,18 +55,24 @@ func choose(v cluster.View, version string, asked cluster.Asked, without []strin
 	return out, nil
 }
 
-// census counts the nodes.
-func census(v cluster.View) string {
-	dead, drained := 0, 0
+// census says how the nodes are that have the labels asked for.
+func census(v cluster.View, where map[string]string) string {
+	all, dead, drained := 0, 0, 0
 	for _, n := range v.Nodes {
+		if !has(n.Labels, where) {
+			continue
+		}
+		all++
 		dead += bit(!n.Alive)
 		drained += bit(n.Alive && n.Drained)
 	}
-	text := fmt.Sprintf("of %d nodes %s dead and %s drained", len(v.Nodes), plural.Of(dead, "is", "are"), plural.Of(drained, "is", "are"))
-	if len(v.Nodes) == 1 {
-		text = "its one node is drained"
+	switch {
+	case all == 0:
+		return "none has the labels that were asked for"
+	case all == 1 && drained == 1:
+		return "the one that there is is drained"
 	}
-	return text
+	return fmt.Sprintf("of %s %s dead and %s drained", plural.Of(all, "node", "nodes"), plural.Of(dead, "is", "are"), plural.Of(drained, "is", "are"))
 }
 
 // strange are the nodes that live and are of another version, each with its own. They are being updated, one after the other, and what a
@@ -106,13 +112,13 @@ func labels(m map[string]string) string {
 }
 
 // divide cuts a share among nodes by their capacities.
-func divide(share segment.Share, nodes []cluster.NodeState) []segment.Share {
+func divide(share string, nodes []cluster.NodeState) ([]string, error) {
 	if len(nodes) == 1 {
-		return []segment.Share{share}
+		return []string{share}, nil
 	}
 	weights := make([]int64, len(nodes))
 	for i, n := range nodes {
 		weights[i] = max(1, int64(math.Round(n.Capacity*100)))
 	}
-	return share.Divide(weights)
+	return segment.DivideText(share, weights)
 }

@@ -19,7 +19,6 @@ import (
 	"throng/internal/grid/tally"
 	"throng/internal/metric"
 	"throng/internal/run"
-	"throng/internal/segment"
 )
 
 // lead is how long before the start the nodes are told of it.
@@ -153,8 +152,7 @@ func (c *chair) give(ctx context.Context) error {
 	}
 	return c.change(ctx, func(r *cluster.Run) error {
 		r.State, r.Started, r.Version = cluster.Running, time.Now().UTC(), c.cfg.Version
-		c.assign(r, nodes, nil, cluster.Part{})
-		return nil
+		return c.assign(r, nodes, cluster.Part{})
 	})
 }
 
@@ -182,30 +180,35 @@ func (c *chair) strangers() []string {
 	return out
 }
 
-// assign adds parts for a share that is cut among nodes.
-func (c *chair) assign(r *cluster.Run, nodes []cluster.NodeState, share segment.Share, of cluster.Part) {
-	for i, s := range divide(share, nodes) {
+// assign adds parts for the share of a lost part, or the whole, that is cut among nodes.
+func (c *chair) assign(r *cluster.Run, nodes []cluster.NodeState, of cluster.Part) error {
+	shares, err := divide(of.Share, nodes)
+	if err != nil {
+		return err
+	}
+	for i, share := range shares {
 		life, _, _ := c.cfg.Receiver.Peer(nodes[i].Name)
 		r.Parts = append(r.Parts, cluster.Part{
-			ID: fmt.Sprint(len(r.Parts)), Node: nodes[i].Name, Life: life, Share: s.String(), Of: of.ID, Given: time.Now().UTC(), Exact: of.Exact,
+			ID: fmt.Sprint(len(r.Parts)), Node: nodes[i].Name, Life: life, Share: share, Of: of.ID, Given: time.Now().UTC(), Exact: of.Exact,
 		})
 	}
+	return nil
 }
 
-// record returns a copy of the record.
+// record returns the record as it is now; it must not be changed.
 func (c *chair) record() *cluster.Run {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := *c.rec
-	r.Parts, r.Disturbances = slices.Clone(r.Parts), slices.Clone(r.Disturbances)
-	return &r
+	return c.rec
 }
 
 // change changes the record and stores it; a change that could not be stored is not made.
 func (c *chair) change(ctx context.Context, f func(*cluster.Run) error) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	r := c.record()
+	r := new(cluster.Run)
+	*r = *c.record()
+	r.Parts, r.Disturbances = slices.Clone(r.Parts), slices.Clone(r.Disturbances)
 	if err := f(r); err != nil {
 		return err
 	}
@@ -299,35 +302,34 @@ func (c *chair) recall(ctx context.Context, past *conductor.Past) error {
 
 // parts returns the parts that were not lost.
 func (c *chair) parts() []conductor.Part {
+	return c.runners(func(p cluster.Part) bool { return p.Lost.IsZero() })
+}
+
+// runners makes the runners of those parts that are meant.
+func (c *chair) runners(meant func(cluster.Part) bool) (out []conductor.Part) {
+	from := c.holders()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []conductor.Part
 	for _, p := range c.rec.Parts {
-		if p.Lost.IsZero() {
-			out = append(out, c.remote(p))
+		if meant(p) {
+			out = append(out, c.remote(p, from))
 		}
 	}
 	return out
 }
 
-// remote makes the runner of a part. The caller holds mu.
-func (c *chair) remote(p cluster.Part) conductor.Part {
+// remote makes the runner of a part, which gets its bundle from there. The caller holds mu.
+func (c *chair) remote(p cluster.Part, from []string) conductor.Part {
 	asked := &c.asked
 	run, id := c.id, p.ID
 	r := order.NewRemote(order.RemoteConfig{
 		Run: run, Part: id, Node: p.Node, Client: c.cfg.Client, Term: c.term, Leader: c.cfg.Self, Exact: p.Exact, Reserve: true,
-		URL: func() string {
-			n, _ := c.cfg.View().Find(p.Node)
-			return n.ClientURL
-		},
+		URL: func() string { return c.cfg.Address(p.Node) },
 		Job: order.Job{
-			Bundle: asked.Bundle, From: c.holders(), Share: p.Share, Of: p.Of, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
+			Bundle: asked.Bundle, From: from, Share: p.Share, Of: p.Of, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,
 			Outputs: asked.Outputs, OutputEnv: asked.OutputEnv, InitTimeout: asked.InitTimeout, Verbose: asked.Verbose,
 		},
-		Heard: func() (beat.Heard, bool) {
-			h, ok := c.cfg.Receiver.Parts(run)[id]
-			return h, ok
-		},
+		Heard: func() (beat.Heard, bool) { return c.cfg.Receiver.Part(run, id) },
 	})
 	c.remotes[p.ID] = r
 	return conductor.Part{ID: p.ID, Used: func() (map[string]int64, error) { return c.inherited(p.ID) }, Runner: r}

@@ -1,11 +1,15 @@
 package desk_test
 
 import (
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
 	"throng/internal/grid/cluster"
+	"throng/internal/grid/conductor"
+	"throng/internal/grid/desk"
 )
 
 var five = []string{"h1", "h2", "h3", "h4", "h5"}
@@ -170,4 +174,134 @@ func TestWhoLivesThroughTheLossOfTheQuorumGoesOn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestALossIsToldOnce has a leader that was asleep give a part away and find that it is deposed: whoever follows the run hears of the loss
+// from the next leader alone, which decides it.
+func TestALossIsToldOnce(t *testing.T) {
+	play(t, scene{rate: 100, length: 25 * time.Second}, 3, four, func(l *lab) {
+		id := l.submit(nil)
+		var told []string
+		l.hear(id, func(e desk.Event) {
+			if e.Line != nil && strings.Contains(e.Line.Text, "was lost") {
+				told = append(told, e.Line.Text)
+			}
+		}, func() {})
+		time.Sleep(6 * time.Second)
+		l.hosts["h1"].link.Cut() // what it writes does not arrive
+		l.kill("h4")
+		time.Sleep(4 * time.Second)
+		l.elect("h2")
+		rec, _ := l.until(id, time.Minute)
+		l.followed()
+		if len(rec.Disturbances) != 1 || len(told) != 1 || told[0] != rec.Disturbances[0].What {
+			t.Errorf("told %q, written down: %+v", told, rec.Disturbances)
+		}
+	})
+}
+
+// TestClocksOfTwoLeadersMayDiffer has the leader die whose clock is minutes off: what it noted goes by that clock, and the next leader's
+// orders and its report by another.
+func TestClocksOfTwoLeadersMayDiffer(t *testing.T) {
+	for _, ahead := range []time.Duration{3 * time.Minute, -3 * time.Minute} {
+		for what, test := range map[string]scene{
+			"loops": {rate: 100, length: 25 * time.Second, loops: true}, "arrivals": {rate: 100, length: 25 * time.Second},
+		} {
+			t.Run(ahead.String()+"; "+what, func(t *testing.T) {
+				play(t, test, 3, four, func(l *lab) {
+					id := l.submit(nil)
+					time.Sleep(2 * time.Second)
+					l.kill("h4")
+					time.Sleep(8 * time.Second)
+					l.kill("h1")
+					died := l.since()
+					l.noted(id, ahead)
+					time.Sleep(1500 * time.Millisecond)
+					l.elect("h2")
+					rec, res := l.until(id, time.Minute)
+					total, twice, _ := l.seen()
+					if told := int(reported(l.t, res)); twice != 0 || told > total || total-told > 2*40 {
+						l.t.Errorf("%d were done twice; %d of %d reported", twice, told, total)
+					}
+					if got := l.rate(died+6*time.Second, died+12*time.Second); got < 95 || got > 105 {
+						l.t.Errorf("after the take-over the rate is %v", got)
+					}
+					if res.Elapsed < 24900*time.Millisecond || res.Elapsed > 26*time.Second {
+						l.t.Errorf("25 s of load took %v", res.Elapsed)
+					}
+					if took := rec.Ended.Sub(rec.Started); took < 25*time.Second || took > 28*time.Second {
+						l.t.Errorf("from its start to its end: %v", took)
+					}
+					var at []time.Duration
+					for _, d := range rec.Disturbances {
+						at = append(at, d.At.Sub(res.Began).Round(time.Second), d.Until.Sub(res.Began).Round(time.Second))
+					}
+					if want := []time.Duration{time.Second, 5 * time.Second, 9 * time.Second, 13 * time.Second, 9 * time.Second, 13 * time.Second}; !near(at, want) {
+						l.t.Errorf("disturbances at %v, want about %v", at, want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// noted has a run's record be as a leader had left it whose clock is ahead.
+func (l *lab) noted(id string, ahead time.Duration) {
+	l.t.Helper()
+	rec := l.record(id)
+	var past conductor.Past
+	if err := json.Unmarshal(rec.Past, &past); err != nil {
+		l.t.Fatal(err)
+	}
+	past.At, past.Begun, rec.Started = past.At.Add(ahead), past.Begun.Add(ahead), rec.Started.Add(ahead)
+	for i := range rec.Disturbances {
+		rec.Disturbances[i].At, rec.Disturbances[i].Until = rec.Disturbances[i].At.Add(ahead), rec.Disturbances[i].Until.Add(ahead)
+	}
+	var err error
+	if rec.Past, err = json.Marshal(past); err != nil {
+		l.t.Fatal(err)
+	}
+	b, err := rec.Encode()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if _, err := l.store.Commit(context.Background(), cluster.Txn{Put: map[string][]byte{cluster.Runs + id: b}}); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// near reports whether two lists of times differ by no more than a second each.
+func near(got, want []time.Duration) bool {
+	if len(got) != len(want) {
+		return false
+	}
+	for i := range got {
+		if (got[i] - want[i]).Abs() > time.Second {
+			return false
+		}
+	}
+	return true
+}
+
+// TestALateBeginningIsTold has the leader die when it has decided when the scenarios begin, and told nobody.
+func TestALateBeginningIsTold(t *testing.T) {
+	play(t, scene{rate: 100, length: 20 * time.Second}, 3, four, func(l *lab) {
+		l.hosts["h1"].link.Delay(20 * time.Millisecond) // it hears later that it is written than we do
+		id := l.submit(nil)
+		for !strings.Contains(string(l.record(id).Past), `"at":`) {
+			time.Sleep(100 * time.Microsecond)
+		}
+		l.kill("h1")
+		time.Sleep(1500 * time.Millisecond)
+		l.elect("h2")
+		rec, res := l.until(id, time.Minute)
+		total, twice, _ := l.seen()
+		first := l.when[0].Sub(res.Began)
+		if told := int(reported(t, res)); twice != 0 || told != total || first < time.Second {
+			t.Errorf("%d were done twice; %d of %d reported; the first %v after the start", twice, told, total, first)
+		}
+		if len(rec.Disturbances) != 2 || rec.Disturbances[1].Share != 1 || !near([]time.Duration{rec.Disturbances[1].At.Sub(res.Began), rec.Disturbances[1].Until.Sub(res.Began)}, []time.Duration{0, first}) {
+			t.Errorf("the first began %v after the start; disturbances: %+v", first, rec.Disturbances)
+		}
+	})
 }

@@ -28,6 +28,7 @@ type Config struct {
 	Version  string // of this throng: nodes of another one take no part in the runs that it begins
 	Store    cluster.Store
 	View     func() cluster.View
+	Address  func(node string) string // of a node, "" where it is not known
 	Depot    *courier.Depot
 	Client   *courier.Client
 	Receiver *beat.Receiver

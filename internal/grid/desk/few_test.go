@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"throng/internal/grid/cluster"
@@ -20,6 +21,18 @@ func TestWhyNobodyTakesTheLoad(t *testing.T) {
 	const want = "the grid has 2 nodes that could take the load, 3 were asked for; not of throng 2: h3 (1)"
 	if _, err := choose(v, "2", cluster.Asked{Nodes: 3}, nil); err == nil || err.Error() != want {
 		t.Errorf("%v", err)
+	}
+	v.Nodes[0].Labels = map[string]string{"zone": "a"}
+	v.Nodes[0].Drained, v.Nodes[1].Drained, v.Nodes[2].Alive = true, true, false
+	for want, where := range map[string]map[string]string{
+		"the one that there is is drained (--where zone=a)":        {"zone": "a"},
+		"none has the labels that were asked for (--where zone=b)": {"zone": "b"},
+		"of 3 nodes 1 is dead and 2 are drained":                   nil,
+	} {
+		_, err := choose(v, "2", cluster.Asked{Where: where}, nil)
+		if err == nil || strings.ReplaceAll(err.Error(), "; not of throng 2: h3 (1)", "") != "the grid has no node that could take the load: "+want {
+			t.Errorf("%v: %v", where, err)
+		}
 	}
 }
 

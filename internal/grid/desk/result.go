@@ -194,7 +194,7 @@ func (d *Desk) Result(ctx context.Context, r *cluster.Run) (*Result, error) {
 		return nil, fmt.Errorf("run %s has not ended", r.ID)
 	}
 	if err := d.obtain(ctx, r.Result); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("bring the result of run %s: %w", r.ID, err)
 	}
 	b, err := d.load(r.Result)
 	if err != nil {
@@ -218,7 +218,7 @@ func (d *Desk) obtain(ctx context.Context, digest string) error {
 	if d.cfg.Depot.Has(digest) {
 		return nil
 	}
-	err := fmt.Errorf("no node has blob %.12s: %w", digest, cluster.ErrNotFound)
+	err := error(missing(digest))
 	v := d.cfg.View()
 	self, _ := v.Find(d.cfg.Self)
 	nodes := slices.DeleteFunc(slices.Clone(v.Nodes), func(n cluster.NodeState) bool {
@@ -235,6 +235,12 @@ func (d *Desk) obtain(ctx context.Context, digest string) error {
 	}
 	return err
 }
+
+// missing is the digest of a blob that nobody has who was asked.
+type missing string
+
+func (m missing) Error() string        { return fmt.Sprintf("no node has blob %.12s", string(m)) }
+func (m missing) Is(target error) bool { return target == cluster.ErrNotFound } //nolint:errorlint // it is what Is is for
 
 // sweepAge is how old a blob must be to be thrown away when no record names it: one that is being submitted is younger.
 const sweepAge = time.Hour

@@ -2,8 +2,11 @@ package desk
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +29,88 @@ func (c *chair) resume(ctx context.Context, past *conductor.Past) error {
 		}
 		return errForgotten
 	}
-	return c.recall(ctx, past)
+	if err := c.recall(ctx, past); err != nil {
+		return err
+	}
+	return c.align(ctx, past)
+}
+
+// agree is how far two clocks may differ and still count as one: what a report's way may take.
+const agree = 250 * time.Millisecond
+
+// align has the run's times, which the former leader noted by its clock, in this node's. When the scenarios' clock stood at zero is what
+// those say who have begun.
+func (c *chair) align(ctx context.Context, past *conductor.Past) error {
+	heard := c.cfg.Receiver.Parts(c.id)
+	if !past.At.IsZero() && !begun(heard) {
+		return c.noteDelay(ctx, past.At)
+	}
+	at, known := zero(heard)
+	ahead := at.Sub(past.At)
+	if !known || past.At.IsZero() || ahead.Abs() < agree {
+		return nil
+	}
+	c.cfg.Log.Warn(fmt.Sprintf("this node's clock differs from the former leader's by %v: set it by NTP", ahead.Abs().Round(100*time.Millisecond)))
+	past.At, past.Begun = at, past.Begun.Add(ahead)
+	noted := *past
+	if c.rec.Setup != "" { // it is kept apart
+		noted.Setup = nil
+	}
+	b, err := json.Marshal(noted)
+	if err != nil {
+		return err
+	}
+	return c.change(ctx, func(r *cluster.Run) error {
+		r.Past, r.Started = b, r.Started.Add(ahead)
+		for i := range r.Disturbances {
+			d := &r.Disturbances[i]
+			d.At = d.At.Add(ahead)
+			if !d.Until.IsZero() {
+				d.Until = d.Until.Add(ahead)
+			}
+		}
+		return nil
+	})
+}
+
+// begun reports whether anybody is known to have begun.
+func begun(heard map[string]beat.Heard) bool {
+	for _, h := range heard {
+		if h.Phase == beat.Running || h.Phase.Over() {
+			return true
+		}
+	}
+	return false
+}
+
+// noteDelay notes that nobody has begun who should have: the former leader was lost between its decision and the orders. The instant
+// stays, because that leader's own part may have begun unheard, and no number may be used twice.
+func (c *chair) noteDelay(ctx context.Context, at time.Time) error {
+	const what = "the leader was lost when the scenarios were to begin, and nobody had begun; they begin where the schedule stands then"
+	err := c.change(ctx, func(r *cluster.Run) error {
+		if !slices.ContainsFunc(r.Disturbances, func(d cluster.Disturbance) bool { return d.What == what }) {
+			r.Disturb(cluster.Disturbance{At: at, What: what, Share: 1})
+		}
+		return nil
+	})
+	if err == nil {
+		c.feed.warn(what)
+	}
+	return err
+}
+
+// zero is when the scenarios' clock stood at zero, by this node's clock; false if nobody has begun. A report says how long ago it was when
+// it was sent: the one that came quickest is the best.
+func zero(heard map[string]beat.Heard) (at time.Time, known bool) {
+	for _, h := range heard {
+		if h.Since <= 0 {
+			continue
+		}
+		if t := h.At.Add(-h.Since); !known || t.Before(at) {
+			at, known = t, true
+		}
+	}
+	return at.UTC(), known
 }
 
 // errForgotten is how a run ends whose every node died. To begin it again would be load that nobody expects any more.

@@ -24,6 +24,7 @@ const look = 250 * time.Millisecond
 // watch looks after the parts until ctx ends: it tells which are lost, and notes when those that take over have begun.
 func (c *chair) watch(ctx context.Context) {
 	for {
+		began := time.Now()
 		changed := c.cfg.Receiver.Changed()
 		heard := c.cfg.Receiver.Parts(c.id)
 		c.lost(heard)
@@ -35,11 +36,11 @@ func (c *chair) watch(ctx context.Context) {
 			continue
 		case <-changed:
 		}
-		// Not more often than it is worth: a large grid reports all the time.
+		// Not more often than it is worth: a large grid reports all the time, and each look at it takes longer.
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(look / 5):
+		case <-time.After(min(max(look/5, 20*time.Since(began)), look)):
 		}
 	}
 }
@@ -96,11 +97,12 @@ func (c *chair) tellLost(p cluster.Part) {
 
 // replace is the conductor's Replace.
 func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
-	heard := c.cfg.Receiver.Parts(c.id)[lost.ID]
+	heard, _ := c.cfg.Receiver.Part(c.id, lost.ID)
 	if r := c.remoteOf(lost.ID); r != nil && r.Lost() != nil {
 		why = r.Lost() // without the words of the call that it ended
 	}
 	var added []string
+	var what string
 	var end error // of the run
 	err := c.change(ctx, func(r *cluster.Run) error {
 		i := slices.IndexFunc(r.Parts, func(p cluster.Part) bool { return p.ID == lost.ID })
@@ -116,7 +118,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		p.Unknown = heard.Phase == "" && c.mayHaveBegun(p.ID)
 		c.tellLost(*p)
 		first := len(r.Parts)
-		added, end = nil, nil
+		added, what, end = nil, "", nil
 		if heard.Phase == beat.Ended && c.others(r) {
 			end = heard.Fault.Err() // it has done its part
 			return nil
@@ -135,25 +137,20 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 		}
 		if d.What != "" {
 			r.Disturb(d)
-			c.feed.warn(d.What)
 		}
+		what = d.What
 		return nil
 	})
-	if err == nil {
-		err = end
-	}
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out []conductor.Part
-	for _, p := range c.rec.Parts {
-		if slices.Contains(added, p.ID) {
-			out = append(out, c.remote(p))
-		}
+	if what != "" { // told once it is written: who is deposed has decided nothing
+		c.feed.warn(what)
 	}
-	return out, nil
+	if end != nil {
+		return nil, end
+	}
+	return c.runners(func(p cluster.Part) bool { return slices.Contains(added, p.ID) }), nil
 }
 
 // started notes when a part's scenarios began, where that was heard.
@@ -174,11 +171,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 	if err != nil {
 		return cluster.Disturbance{}, err
 	}
-	tuple, err := share.Tuple()
-	if err != nil {
-		return cluster.Disturbance{}, err
-	}
-	fraction := tuple.Segment().Share()
+	fraction := share.Fraction()
 	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Share: fraction}
 	began := fmt.Sprintf("node %s, with %.1f%% of the load, was lost (%s)", lost.Node, 100*fraction, lost.Why)
 	if lost.Unknown {
@@ -202,8 +195,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 		names[i] = n.Name
 	}
 	d.What = began + "; taken over by " + strings.Join(names, ", ")
-	c.assign(r, nodes, share, lost)
-	return d, nil
+	return d, c.assign(r, nodes, lost)
 }
 
 // takers are the nodes that take over from a lost one: a spare one where only some nodes were asked for, else a few of those that
@@ -286,10 +278,10 @@ func (c *chair) whole(ctx context.Context, heard map[string]beat.Heard) {
 	done := map[string]bool{} // by the lost part
 	rec := c.record()
 	for _, d := range rec.Disturbances {
-		if !d.Until.IsZero() || d.Part == "" {
+		if !d.Until.IsZero() || d.Share == 0 {
 			continue
 		}
-		takers := 0
+		takers := 0 // of no part's loss: all who had a part from the beginning
 		done[d.Part] = true
 		for _, p := range rec.Parts {
 			if p.Of == d.Part {

@@ -57,7 +57,8 @@ type Job struct {
 // Begin is run.Begin on its way: At is in the leader's clock.
 type Begin struct {
 	Setup   []byte           `json:"setup,omitempty"`
-	At      time.Time        `json:"at"`
+	At      time.Time        `json:"at"`  // in the leader's clock
+	Now     time.Time        `json:"now"` // what that showed when the order was sent
 	Used    map[string]int64 `json:"used,omitempty"`
 	Exact   bool             `json:"exact,omitempty"`
 	Reserve bool             `json:"reserve,omitempty"`

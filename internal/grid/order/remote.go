@@ -39,15 +39,23 @@ type RemoteConfig struct {
 type Remote struct {
 	cfg RemoteConfig
 
-	mu         sync.Mutex // guards what follows
-	lost       chan struct{}
-	why, words error
-	seq        uint64
-	snap       metric.Snapshot
+	// gone ends, with run.ErrLost and the reason, once the runner is lost. It is a context and not a channel because a thousand calls may wait for
+	// it, and hours: that takes no goroutine.
+	gone context.Context
+	end  context.CancelCauseFunc
+
+	mu    sync.Mutex // guards what follows
+	words error      // why it is lost
+	seq   uint64
+	snap  metric.Snapshot
 }
 
 // NewRemote returns the runner of a part; nothing has been ordered yet.
-func NewRemote(cfg RemoteConfig) *Remote { return &Remote{cfg: cfg, lost: make(chan struct{})} }
+func NewRemote(cfg RemoteConfig) *Remote {
+	r := &Remote{cfg: cfg}
+	r.gone, r.end = context.WithCancelCause(context.Background())
+	return r
+}
 
 // Node is where the runner is.
 func (r *Remote) Node() string { return r.cfg.Node }
@@ -56,11 +64,11 @@ func (r *Remote) Node() string { return r.cfg.Node }
 func (r *Remote) Lose(why error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.why != nil {
+	if r.words != nil {
 		return false
 	}
-	r.why, r.words = run.Lost(why), why
-	close(r.lost)
+	r.words = why
+	r.end(run.Lost(why))
 	return true
 }
 
@@ -71,11 +79,8 @@ func (r *Remote) Lost() error {
 	return r.words
 }
 
-func (r *Remote) reason() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.why
-}
+// reason is run.ErrLost with what Lose was told; nil before.
+func (r *Remote) reason() error { return context.Cause(r.gone) }
 
 // again is how long a call waits before it is repeated.
 const again = 200 * time.Millisecond
@@ -84,15 +89,14 @@ const again = 200 * time.Millisecond
 func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	go func() {
-		select {
-		case <-r.lost:
-			cancel(r.reason())
-		case <-ctx.Done():
-		}
-	}()
+	defer context.AfterFunc(r.gone, func() { cancel(r.reason()) })()
 	req.Term, req.Leader = r.cfg.Term, r.cfg.Leader
 	for {
+		if req.Begin != nil {
+			b := *req.Begin
+			b.Now = time.Now()
+			req.Begin = &b
+		}
 		var reply Reply
 		err := r.cfg.Client.JSON(ctx, http.MethodPost, r.cfg.URL(), Path+r.cfg.Run+"/"+r.cfg.Part+"/"+name, req, &reply)
 		switch {
@@ -114,32 +118,18 @@ func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, er
 
 // stopped is order for what a Stop ends: when ctx ends, the node is told why, and what comes of the order is still waited for.
 func (r *Remote) stopped(ctx context.Context, name string, req Request) (Reply, error) {
-	type result struct {
-		reply Reply
-		err   error
-	}
 	free, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	done := make(chan result, 1)
-	go func() {
-		reply, err := r.order(free, name, req)
-		done <- result{reply, err}
-	}()
-	select {
-	case out := <-done:
-		return out.reply, out.err
-	case <-ctx.Done():
-	}
-	cause := context.Cause(ctx)
-	if errors.Is(cause, cluster.ErrDeposed) {
-		return Reply{}, cause
-	}
-	go func() {
+	defer context.AfterFunc(ctx, func() {
+		cause := context.Cause(ctx)
+		if errors.Is(cause, cluster.ErrDeposed) {
+			cancel(cause)
+			return
+		}
 		// Who cannot be told is lost, and that ends the order.
 		_, _ = r.order(free, Stop, Request{Of: name, Cause: courier.FaultOf(cause)})
-	}()
-	out := <-done
-	return out.reply, out.err
+	})()
+	return r.order(free, name, req)
 }
 
 // Init implements run.Runner.

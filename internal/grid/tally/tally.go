@@ -18,6 +18,7 @@ type Tally struct {
 	mu    sync.Mutex
 	parts map[string]*part
 	lives map[string]Life
+	names metric.Names
 
 	adding sync.Mutex // guards fold, and is never taken while mu is held
 	fold   fold
@@ -67,7 +68,7 @@ func (t *Tally) AddEncoded(runner string, data []byte, now time.Time) (news bool
 		last = p.encoded
 	}
 	t.mu.Unlock()
-	e, err := metric.Read(data, last)
+	e, err := t.names.Read(data, last)
 	if err != nil {
 		return false, fmt.Errorf("read the snapshot of %s: %w", runner, err)
 	}

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"sync"
 	"time"
 
+	"throng/internal/fault"
 	"throng/internal/grid/beat"
 	"throng/internal/grid/courier"
 	"throng/internal/grid/fence"
@@ -151,7 +153,11 @@ func (p *part) bundle(ctx context.Context) (string, error) {
 			if p.w.cfg.Depot.Has(p.job.Bundle) {
 				break
 			}
-			if err := p.w.cfg.Client.Fetch(ctx, p.w.cfg.Depot, from, p.job.Bundle); err != nil {
+			err := p.w.cfg.Client.Fetch(ctx, p.w.cfg.Depot, from, p.job.Bundle)
+			if own := (*fs.PathError)(nil); errors.As(err, &own) { // a full disk is full whoever sends
+				return "", fault.WithHint(fault.Other, fmt.Errorf("keep the test: %w", own), "make room there, or do without the node: throng grid drain")
+			}
+			if err != nil {
 				errs = append(errs, err)
 			}
 		}
@@ -213,9 +219,12 @@ func (p *part) orDeath(err error) error {
 }
 
 // begin runs the scenarios.
-func (p *part) begin(ctx context.Context, b order.Begin) (order.Reply, error) {
+func (p *part) begin(ctx context.Context, leader string, b order.Begin) (order.Reply, error) {
 	_, r, _ := p.state()
-	offset, round := p.w.cfg.Offset()
+	offset, round, measured := p.w.cfg.Offset(leader)
+	if !measured { // it has just begun to lead: the order itself says what its clock shows, less the order's way here
+		offset, round = time.Until(b.Now), time.Second
+	}
 	at := b.At.Add(-offset)
 	p.mark(&p.begun, at)
 	real := at
@@ -264,6 +273,16 @@ func (p *part) elapsed() time.Duration {
 		return max(0, time.Since(p.begun))
 	}
 	return p.ended.Sub(p.begun)
+}
+
+// since is how long ago the scenarios' clock stood at zero; 0 while that lies ahead.
+func (p *part) since() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.begun.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(p.begun))
 }
 
 // flush waits until the leader and a second host hold the runner's last snapshot, at most a lease's length.
@@ -410,7 +429,7 @@ func (p *part) report(whole bool) beat.Report {
 		rep.First, rep.Lines, rep.LeftOut = p.lines.pending(whole)
 		return rep
 	}
-	rep.Marked, rep.Elapsed, rep.Progress = r.MarkedAsFailed(), p.elapsed(), r.Progress()
+	rep.Marked, rep.Elapsed, rep.Since, rep.Progress = r.MarkedAsFailed(), p.elapsed(), p.since(), r.Progress()
 	rep.Seq, rep.Snapshot, rep.Reserved = p.snapshot.latest(r)
 	if !whole {
 		rep.Snapshot = nil

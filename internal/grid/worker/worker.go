@@ -36,11 +36,11 @@ type Config struct {
 	Depot  *courier.Depot
 	Client *courier.Client
 	Start  func(context.Context, Start) (Runner, error)
-	// Until is when the node's lease ends, Renewed is closed when it may have become longer; Offset is how far the leader's clock is
-	// ahead, Nudge has the next beats sent at once.
+	// Until is when the node's lease ends, Renewed is closed when it may have become longer; Offset is how far that leader's clock is
+	// ahead, false while it was not measured, Nudge has the next beats sent at once.
 	Until   func() time.Time
 	Renewed func() <-chan struct{}
-	Offset  func() (offset, round time.Duration)
+	Offset  func(leader string) (offset, round time.Duration, ok bool)
 	// Leader is the address of the node that leads; "" while nobody does.
 	Leader func() string
 	Nudge  func()
@@ -202,7 +202,7 @@ func (w *Worker) carryOut(ctx context.Context, p *part, name string, req order.R
 		if req.Begin == nil {
 			return order.Reply{}, &courier.Status{Code: http.StatusBadRequest, Err: errors.New("an order to run lacks its begin")}
 		}
-		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) { return p.begin(ctx, *req.Begin) })
+		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) { return p.begin(ctx, req.Leader, *req.Begin) })
 	case order.Teardown:
 		return p.do(ctx, name, func(ctx context.Context) (order.Reply, error) {
 			err := p.orDeathOf(r.Teardown(ctx, req.Data))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +35,7 @@ type runner struct {
 	ended  time.Time
 	acked  uint64
 	yield  chan struct{}
+	begin  run.Begin
 }
 
 func newRunner() *runner { return &runner{gone: make(chan struct{}), yield: make(chan struct{})} }
@@ -53,6 +55,9 @@ func (r *runner) Setup(context.Context) ([]byte, error) {
 
 func (r *runner) Run(ctx context.Context, b run.Begin) error {
 	r.called("run")
+	r.mu.Lock()
+	r.begin = b
+	r.mu.Unlock()
 	defer func() { r.mu.Lock(); defer r.mu.Unlock(); r.ended = time.Now() }()
 	if r.deaf {
 		ctx = context.WithoutCancel(ctx)
@@ -121,7 +126,7 @@ func newStand(t *testing.T) *stand {
 		Start:   func(context.Context, Start) (Runner, error) { s.started++; return s.r, nil },
 		Until:   func() time.Time { s.mu.Lock(); defer s.mu.Unlock(); return s.until },
 		Renewed: func() <-chan struct{} { s.mu.Lock(); defer s.mu.Unlock(); return s.renewed },
-		Offset:  func() (time.Duration, time.Duration) { return 0, 0 },
+		Offset:  func(leader string) (time.Duration, time.Duration, bool) { return 0, 0, leader == "" },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -332,5 +337,46 @@ func TestBadOrdersAreRefused(t *testing.T) {
 		if rec.Code != want {
 			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
 		}
+	}
+}
+
+// TestTheFirstOrderOfALeaderTellsItsTime has one begin to lead whose clock is minutes ahead, and order before it has acknowledged a beat.
+func TestTheFirstOrderOfALeaderTellsItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand(t)
+		s.prepared()
+		begun := time.Now()
+		const ahead = 3 * time.Minute
+		go func() {
+			_, _ = s.give(order.Run, order.Request{Leader: "new", Begin: &order.Begin{At: begun.Add(ahead + time.Second), Now: begun.Add(ahead)}})
+		}()
+		time.Sleep(11 * time.Second)
+		s.r.mu.Lock()
+		at := s.r.begin.At
+		s.r.mu.Unlock()
+		if rep := s.Reports(false)[0]; !at.Equal(begun.Add(time.Second)) || rep.Since != 10*time.Second || rep.Start.Offset != ahead {
+			t.Errorf("it begins %v after the order; reported: %+v %v", at.Sub(begun), rep, rep.Start)
+		}
+	})
+}
+
+// TestAFullDiskIsToldOnce has two nodes offer a test that this one cannot keep.
+func TestAFullDiskIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	depot, err := courier.NewDepot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil { // nothing can be written there any more
+		t.Fatal(err)
+	}
+	from := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "bundle") }))
+	t.Cleanup(from.Close)
+	w := New(Config{Depot: depot, Client: &courier.Client{HTTP: from.Client()}})
+	p := &part{w: w, job: order.Job{Bundle: bundle, From: []string{from.URL, from.URL + "/"}}}
+	begun := time.Now()
+	_, err = p.bundle(t.Context())
+	if err == nil || strings.Count(err.Error(), dir) != 1 || strings.Contains(err.Error(), "\n") || time.Since(begun) > fetching/2 {
+		t.Errorf("after %v: %v", time.Since(begun), err)
 	}
 }

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"sync"
@@ -124,10 +125,22 @@ func (f *fleet) yield(l *life) int64 {
 	return l.e.Reserve(time.Now())
 }
 
+func (f *fleet) divide(share segment.Share, weights []int64) []segment.Share {
+	texts, err := segment.DivideText(share.String(), weights)
+	out := make([]segment.Share, len(texts))
+	for i, text := range texts {
+		err = cmp.Or(err, out[i].UnmarshalText([]byte(text)))
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
+
 // inherit cuts a life's share among as many takers as there are weights and begins their lives.
 func (f *fleet) inherit(l *life, used int64, exact bool, weights []int64) {
 	q := segment.Divide(weights)
-	for i, share := range l.share.Divide(weights) {
+	for i, share := range f.divide(l.share, weights) {
 		part, err := run.Inherited([]plan.Scenario{f.s}, l.tuple, segment.Cut{Segment: q[i], Sequence: q}, map[string]int64{f.s.Name: used})
 		if err != nil {
 			f.t.Fatal(err)
@@ -217,7 +230,7 @@ func played(t *testing.T, seed uint64, executor string, clean bool) (f *fleet) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	s := shuffled(r, executor)
 	f = newFleet(t, r, s, time.Duration(20+r.IntN(100))*ms+1)
-	for _, share := range segment.Share(nil).Divide(f.weights(4)) {
+	for _, share := range f.divide(nil, f.weights(4)) {
 		f.start(share, 0, false)
 	}
 	for range 1 + r.IntN(3) {

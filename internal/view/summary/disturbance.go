@@ -2,6 +2,8 @@ package summary
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,13 +30,15 @@ func Disturbances(began time.Time, snap metric.Snapshot, plans []Plan, all []clu
 		title = "\x1b[1m" + title + "\x1b[0m"
 	}
 	b.WriteString("\n" + title + "\n\n")
-	for _, d := range all {
-		fmt.Fprintf(&b, "    %s after the start: %s\n", since(began, d.At), d.What)
-		switch {
-		case d.Share > 0 && !d.Until.IsZero():
-			fmt.Fprintf(&b, "      from %s to %s the load was %.1f%% of what was asked\n", since(began, d.At), since(began, d.Until), 100*(1-d.Share))
-		case d.Share > 0:
-			fmt.Fprintf(&b, "      from %s on the load was %.1f%% of what was asked\n", since(began, d.At), 100*(1-d.Share))
+	weak := underStrength(began, all)
+	for i, d := range all {
+		fmt.Fprintf(&b, "    %s after the start: %s\n", instant(began, d.At), d.What)
+		for _, s := range weak[i] {
+			if s.until == forever {
+				fmt.Fprintf(&b, "      from %s on the load was %.1f%% of what was asked\n", s.from, 100*(1-s.missing))
+			} else {
+				fmt.Fprintf(&b, "      from %s to %s the load was %.1f%% of what was asked\n", s.from, s.until, 100*(1-s.missing))
+			}
 		}
 		if d.Unreported > 0 {
 			fmt.Fprintf(&b, "      what the node did after that is not in these numbers\n")
@@ -52,9 +56,69 @@ func Disturbances(began time.Time, snap metric.Snapshot, plans []Plan, all []clu
 	return b.String()
 }
 
-func since(began, at time.Time) string {
-	if began.IsZero() || at.Before(began) {
-		return "0s"
+// stretch is a time in which the same share was missing.
+type stretch struct {
+	from, until time.Duration // after the start
+	missing     float64
+}
+
+const forever = time.Duration(math.MaxInt64)
+
+// underStrength tells, by disturbance, in which stretches the load was less than what was asked. What is missing at the same time adds
+// up, and is told once: with the last of those disturbances that overlap.
+func underStrength(began time.Time, all []cluster.Disturbance) [][]stretch {
+	out := make([][]stretch, len(all))
+	var lost []stretch // of disturbances that overlap one another
+	var end time.Duration
+	last := -1
+	for i, d := range all {
+		s := stretch{instant(began, d.At), forever, d.Share}
+		if !d.Until.IsZero() {
+			s.until = instant(began, d.Until)
+		}
+		if s.missing <= 0 || s.from >= s.until {
+			continue
+		}
+		if last >= 0 && s.from >= end { // all is in order of time
+			out[last], lost, end = sum(lost), nil, 0
+		}
+		lost, last, end = append(lost, s), i, max(end, s.until)
 	}
-	return at.Sub(began).Round(100 * time.Millisecond).String()
+	if last >= 0 {
+		out[last] = sum(lost)
+	}
+	return out
+}
+
+// sum cuts stretches that overlap into such as do not.
+func sum(lost []stretch) (out []stretch) {
+	var bounds []time.Duration
+	for _, s := range lost {
+		bounds = append(bounds, s.from, s.until)
+	}
+	slices.Sort(bounds)
+	bounds = slices.Compact(bounds)
+	for i, from := range bounds[:len(bounds)-1] {
+		now := stretch{from, bounds[i+1], 0}
+		for _, s := range lost {
+			if s.from <= now.from && now.until <= s.until {
+				now.missing += s.missing
+			}
+		}
+		now.missing = min(now.missing, 1) // fractions that are rounded
+		if n := len(out); n > 0 && out[n-1].missing == now.missing {
+			out[n-1].until = now.until
+		} else {
+			out = append(out, now)
+		}
+	}
+	return out
+}
+
+// instant is when something happened, after the start, to a tenth of a second.
+func instant(began, at time.Time) time.Duration {
+	if began.IsZero() || at.Before(began) {
+		return 0
+	}
+	return at.Sub(began).Round(100 * time.Millisecond)
 }
