@@ -305,3 +305,27 @@ func TestALateBeginningIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestAVoterThatIsSlowIsAskedAgain has the one that alone knows what the dead leader had measured not answer the next one at first.
+func TestAVoterThatIsSlowIsAskedAgain(t *testing.T) {
+	play(t, scene{rate: 100, length: 20 * time.Second}, 3, three, func(l *lab) {
+		slow := func(yes bool) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.hosts["h2"].slow = yes
+		}
+		id := l.submit(nil)
+		time.Sleep(7 * time.Second)
+		slow(true)
+		l.kill("h1")
+		time.Sleep(1500 * time.Millisecond)
+		l.elect("h3")
+		time.Sleep(4 * time.Second)
+		slow(false)
+		_, res := l.until(id, time.Minute)
+		total, twice, _ := l.seen()
+		if told := int(reported(t, res)); twice != 0 || told > total || total-told > 40 {
+			t.Errorf("%d were done twice; %d of %d reported", twice, told, total)
+		}
+	})
+}

@@ -65,13 +65,15 @@ type scene struct {
 }
 
 type host struct {
-	l      *lab
-	name   string
-	voter  bool
-	link   *memstore.Link
-	life   int
-	dead   bool
-	cut    bool
+	l     *lab
+	name  string
+	voter bool
+	link  *memstore.Link
+	life  int
+	dead  bool
+	cut   bool
+	// slow: it does not answer who asks what it has heard.
+	slow   bool
 	labels map[string]string
 	drain  bool
 	disk   string
@@ -307,6 +309,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return to.mux, w.from.dead || to != w.from && (w.from.cut || to.cut), to.dead || to.mux == nil
 	}
 	mux, silent, dead := state()
+	l.mu.Lock()
+	silent = silent || l.hosts[req.URL.Host].slow && strings.HasPrefix(req.URL.Path, beat.HeardPath)
+	l.mu.Unlock()
 	if silent {
 		<-req.Context().Done()
 		return nil, req.Context().Err()
