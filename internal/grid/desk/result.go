@@ -219,7 +219,7 @@ func (d *Desk) obtain(ctx context.Context, digest string) error {
 type missing string
 
 func (m missing) Error() string        { return fmt.Sprintf("no node has blob %.12s", string(m)) }
-func (m missing) Is(target error) bool { return target == cluster.ErrNotFound } //nolint:errorlint // it is what Is is for
+func (m missing) Is(target error) bool { return target == cluster.ErrNotFound }
 
 // sweepAge is how old a blob must be to be thrown away when no record names it: one that is being submitted is younger.
 const sweepAge = time.Hour
