@@ -124,7 +124,7 @@ func (c *Conductor) Run(ctx context.Context) Outcome {
 			return Outcome{Ready: c.ready, Err: err}
 		}
 		cancel(err) // what an earlier conductor has begun is brought to its end, and told
-		if err := c.cfg.Ready(c.ready); err != nil {
+		if err := c.prepared(); err != nil {
 			return Outcome{Ready: c.ready, Err: err}
 		}
 	}
@@ -167,6 +167,11 @@ func (c *Conductor) init(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.prepared()
+}
+
+// prepared notes that the script has been read.
+func (c *Conductor) prepared() error {
 	c.state.mu.Lock()
 	c.state.isReady, c.state.phase, c.state.setup = true, InitDone, c.cfg.Past.Setup
 	c.state.mu.Unlock()
