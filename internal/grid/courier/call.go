@@ -159,8 +159,11 @@ func unreachable(base string, err error) error {
 
 func remoteError(res *http.Response) error {
 	var a answerError
-	b, _ := io.ReadAll(io.LimitReader(res.Body, 64<<10)) // what of the words arrives is told
+	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
 	if json.Unmarshal(b, &a) != nil || a.Error == "" {
+		if err != nil { // who answered has ended meanwhile: what it meant is not known
+			return unreachable(res.Request.URL.Scheme+"://"+res.Request.URL.Host, err)
+		}
 		a.Error = fmt.Sprintf("%s answered %s", res.Request.URL.Host, res.Status)
 		if strings.Contains(string(b), "HTTP request to an HTTPS server") { // as net/http words it
 			a.Error = fmt.Sprintf("%s speaks TLS: https:// would be right", res.Request.URL.Host)
