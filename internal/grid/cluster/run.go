@@ -149,6 +149,7 @@ type Disturbance struct {
 	At   time.Time `json:"at"`
 	Node string    `json:"node,omitempty"`
 	Part string    `json:"part,omitempty"` // the one that was lost
+	Of   string    `json:"of,omitempty"`   // the part, lost before, from which that one had taken over
 	What string    `json:"what"`
 	// Until is when the load was whole again; the zero time: never, or it was not touched. Share is what was missing meanwhile.
 	Until time.Time `json:"until,omitzero"`

@@ -120,13 +120,19 @@ func (c *Conductor) Run(ctx context.Context) Outcome {
 	c.state.ctx, c.state.phase = ctx, InitVUs
 	c.state.mu.Unlock()
 	if err := c.init(ctx); err != nil {
-		return Outcome{Ready: c.ready, Err: err}
+		if c.cfg.Past.Begun.IsZero() || deposed(ctx) || c.ready.Functions == nil {
+			return Outcome{Ready: c.ready, Err: err}
+		}
+		cancel(err) // what an earlier conductor has begun is brought to its end, and told
+		if err := c.prepared(); err != nil {
+			return Outcome{Ready: c.ready, Err: err}
+		}
 	}
 	err := c.hold(ctx)
 	if err == nil {
 		err = c.note(ctx, func(p *Past) { p.Begun = c.begun() })
 	}
-	if err == nil {
+	if err == nil || !c.cfg.Past.Begun.IsZero() {
 		err = c.measured(ctx)
 	}
 	if deposed(ctx) {
@@ -161,6 +167,11 @@ func (c *Conductor) init(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.prepared()
+}
+
+// prepared notes that the script has been read.
+func (c *Conductor) prepared() error {
 	c.state.mu.Lock()
 	c.state.isReady, c.state.phase, c.state.setup = true, InitDone, c.cfg.Past.Setup
 	c.state.mu.Unlock()
@@ -219,6 +230,9 @@ func (c *Conductor) setup(ctx context.Context) error {
 	if !c.ready.HasSetup || c.ready.Options.NoSetup.Or(false) || c.cfg.Past.SetupDone {
 		return nil
 	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
 	c.enter(Setup)
 	c.stage("setup()")
 	defer c.stage("")
@@ -235,6 +249,9 @@ func (c *Conductor) setup(ctx context.Context) error {
 }
 
 func (c *Conductor) scenarios(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil && c.cfg.Past.At.IsZero() {
+		return cause // nobody was told to begin
+	}
 	if c.cfg.Past.At.IsZero() && c.cfg.Lead > 0 {
 		// Nobody does anything until then, so rates must not count it.
 		err := c.note(ctx, func(p *Past) { p.At, p.Begun = time.Now().Add(c.cfg.Lead), p.Begun.Add(c.cfg.Lead) })

@@ -113,12 +113,13 @@ func (c *Conductor) hold(ctx context.Context) error {
 		s.mu.Lock()
 	}
 	defer s.mu.Unlock()
+	s.begun = c.cfg.Past.Begun
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	s.phase, s.begun = Started, time.Now()
-	if past := c.cfg.Past.Begun; !past.IsZero() {
-		s.begun = past
+	s.phase = Started
+	if s.begun.IsZero() {
+		s.begun = time.Now()
 	}
 	return nil
 }

@@ -149,7 +149,7 @@ func (c *Client) Do(ctx context.Context, method, base, path, contentType string,
 	}
 	if res.StatusCode >= http.StatusBadRequest {
 		defer res.Body.Close()
-		return nil, remoteError(base, res)
+		return nil, remoteError(res)
 	}
 	return res, nil
 }
@@ -177,13 +177,13 @@ func unreachable(base string, err error) error {
 	return fmt.Errorf("%s: %w: %w", base, ErrUnreachable, err)
 }
 
-func remoteError(base string, res *http.Response) error {
+func remoteError(res *http.Response) error {
 	var a answerError
 	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err != nil { // who died while he answered is as one who died before: what he would have said is not known
-		return unreachable(base, err)
-	}
 	if json.Unmarshal(b, &a) != nil || a.Error == "" {
+		if err != nil { // who answered has ended meanwhile: what it meant is not known
+			return unreachable(res.Request.URL.Scheme+"://"+res.Request.URL.Host, err)
+		}
 		a.Error = fmt.Sprintf("%s answered %s", res.Request.URL.Host, res.Status)
 		if strings.Contains(string(b), "HTTP request to an HTTPS server") { // as net/http words it
 			a.Error = fmt.Sprintf("%s speaks TLS: https:// would be right", res.Request.URL.Host)

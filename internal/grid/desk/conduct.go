@@ -32,6 +32,8 @@ type chair struct {
 	asked cluster.Asked
 	// former are the parts that a former leader has given out.
 	former []string
+	// unheard are the voters that have not told yet what they had heard under that leader: their addresses by their names.
+	unheard map[string]string
 	// revision is that of the record until it is first written: somebody may take the run out of the queue meanwhile.
 	revision int64
 
@@ -117,6 +119,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 	var watcher sync.WaitGroup
 	watcher.Go(func() { c.watch(watching) })
 	watcher.Go(func() { c.passOn(watching) })
+	watcher.Go(func() { c.askAgain(watching) })
 	defer watcher.Wait()
 	defer stop()
 	out := cond.Run(ctx)

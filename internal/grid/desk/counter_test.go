@@ -91,10 +91,11 @@ func (c *counter) Setup(context.Context) ([]byte, error) {
 }
 
 func (c *counter) Teardown(_ context.Context, data []byte) error {
-	c.call("teardown")
 	if string(data) != `"s"` {
+		c.call("teardown-without-data")
 		return fmt.Errorf("teardown gets %q", data)
 	}
+	c.call("teardown")
 	return nil
 }
 

@@ -3,6 +3,7 @@ package desk_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -304,4 +305,83 @@ func TestALateBeginningIsTold(t *testing.T) {
 			t.Errorf("the first began %v after the start; disturbances: %+v", first, rec.Disturbances)
 		}
 	})
+}
+
+// TestAVoterThatIsSlowIsAskedAgain has the one that alone knows what the dead leader had measured not answer the next one at first.
+func TestAVoterThatIsSlowIsAskedAgain(t *testing.T) {
+	play(t, scene{rate: 100, length: 20 * time.Second}, 3, three, func(l *lab) {
+		slow := func(yes bool) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.hosts["h2"].slow = yes
+		}
+		id := l.submit(nil)
+		time.Sleep(7 * time.Second)
+		slow(true)
+		l.kill("h1")
+		time.Sleep(1500 * time.Millisecond)
+		l.elect("h3")
+		time.Sleep(4 * time.Second)
+		slow(false)
+		_, res := l.until(id, time.Minute)
+		total, twice, _ := l.seen()
+		if told := int(reported(t, res)); twice != 0 || told > total || total-told > 40 {
+			t.Errorf("%d were done twice; %d of %d reported", twice, told, total)
+		}
+	})
+}
+
+// TestWhoTakesOverAnEndBringsItToItsEnd has a run told to end about when its leader dies: teardown() is called and what was measured is told
+// all the same.
+func TestWhoTakesOverAnEndBringsItToItsEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		policy cluster.NodeLoss
+		before bool // it is stopped before the leader dies
+		after  bool // it is stopped when the next one leads
+		state  cluster.RunState
+	}{
+		{"its loss is to end the run", cluster.Fail, false, false, cluster.Failed},
+		{"a user had stopped the run", cluster.Reassign, true, false, cluster.Aborted},
+		{"a user stops the run as the next one begins to lead", cluster.Reassign, false, true, cluster.Aborted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			play(t, scene{rate: 100, length: 30 * time.Second}, 3, four, func(l *lab) {
+				id := l.submit(func(a *cluster.Asked) { a.NodeLoss = tt.policy })
+				time.Sleep(6 * time.Second)
+				if tt.before {
+					if err := l.hosts["h1"].desk.Stop(l.t.Context(), id, errInterrupted); err != nil {
+						l.t.Error(err)
+					}
+				}
+				l.kill("h1")
+				time.Sleep(1500 * time.Millisecond)
+				l.elect("h2")
+				if tt.after {
+					time.Sleep(time.Second)
+					if err := l.hosts["h2"].desk.Stop(l.t.Context(), id, errInterrupted); err != nil {
+						l.t.Error(err)
+					}
+				}
+				rec, res := l.until(id, 20*time.Second)
+				total, twice, _ := l.seen()
+				if rec.State != tt.state || !res.Measured {
+					l.t.Fatalf("it ended as %s (%s), measured: %v", rec.State, rec.Error, res.Measured)
+				}
+				if told := int(reported(l.t, res)); twice != 0 || told > total || total-told > 60 {
+					l.t.Errorf("%d were done twice; %d of %d reported", twice, told, total)
+				}
+				if res.Elapsed < 5*time.Second || res.Elapsed > 15*time.Second {
+					l.t.Errorf("it took %v", res.Elapsed)
+				}
+				if !slices.Equal(l.calls, []string{"setup", "teardown", "summary"}) {
+					l.t.Errorf("calls %v", l.calls)
+				}
+				time.Sleep(2 * time.Second)
+				if now, _, _ := l.seen(); now != total {
+					l.t.Errorf("load goes on after the end: %d", now-total)
+				}
+			})
+		})
+	}
 }

@@ -60,13 +60,15 @@ type scene struct {
 }
 
 type host struct {
-	l      *lab
-	name   string
-	voter  bool
-	link   *memstore.Link
-	life   int
-	dead   bool
-	cut    bool
+	l     *lab
+	name  string
+	voter bool
+	link  *memstore.Link
+	life  int
+	dead  bool
+	cut   bool
+	// slow: it does not answer who asks what it has heard.
+	slow   bool
 	labels map[string]string
 	drain  bool
 	disk   string

@@ -22,7 +22,7 @@ func (c *chair) resume(ctx context.Context, past *conductor.Past) error {
 	for _, p := range c.rec.Parts {
 		c.former = append(c.former, p.ID)
 	}
-	c.gather(ctx)
+	c.unheard = c.gather(ctx, c.voters())
 	if c.forgotten(ctx, *past) {
 		if c.rec.Stop != "" {
 			return fault.New(fault.Kind(c.rec.StopKind), errors.New(c.rec.Stop))
@@ -160,23 +160,53 @@ func (c *chair) electorate() (voters, nodes []string) {
 	return voters, nodes
 }
 
-// gather asks every voter what it has heard of the run: a new leader knows only its own half.
-func (c *chair) gather(ctx context.Context) {
+// voters are the other voters, by name.
+func (c *chair) voters() map[string]string {
+	out := map[string]string{}
+	for _, n := range c.cfg.View().Voters() {
+		if n.Name != c.cfg.Self {
+			out[n.Name] = n.ClientURL
+		}
+	}
+	return out
+}
+
+// gather asks voters what they have heard of the run: a new leader knows only its own half. It returns those that did not answer.
+func (c *chair) gather(ctx context.Context, voters map[string]string) (silent map[string]string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
+	silent = maps.Clone(voters)
+	var mu sync.Mutex // guards silent
 	var wg sync.WaitGroup
-	for _, n := range c.cfg.View().Voters() {
-		if n.Name == c.cfg.Self {
-			continue
-		}
+	for name, url := range voters {
 		wg.Go(func() {
-			parts, err := beat.Ask(ctx, c.cfg.Client, n.ClientURL, c.id)
-			if err == nil { // who does not answer has died, or will be heard
-				c.cfg.Receiver.Take(c.id, parts)
+			parts, err := beat.Ask(ctx, c.cfg.Client, url, c.id)
+			if err != nil {
+				return
 			}
+			c.cfg.Receiver.Take(c.id, parts)
+			mu.Lock()
+			defer mu.Unlock()
+			delete(silent, name)
 		})
 	}
 	wg.Wait()
+	return silent
+}
+
+// askAgain asks those voters that did not answer, until they have, or vote no more: one that is merely slow may be the only one that knows
+// what the dead had measured.
+func (c *chair) askAgain(ctx context.Context) {
+	for silent := c.unheard; len(silent) > 0; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+		now := c.voters()
+		maps.DeleteFunc(silent, func(name, _ string) bool { return now[name] == "" })
+		silent = c.gather(ctx, silent)
+	}
 }
 
 // passOn has every voter know what the parts that were lost had measured: they tell it to nobody any more, and this node may die too.

@@ -172,7 +172,7 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 		return cluster.Disturbance{}, err
 	}
 	fraction := share.Fraction()
-	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Share: fraction}
+	d := cluster.Disturbance{At: lost.Lost, Node: lost.Node, Part: lost.ID, Of: lost.Of, Share: fraction}
 	began := fmt.Sprintf("node %s, with %.1f%% of the load, was lost (%s)", lost.Node, 100*fraction, lost.Why)
 	if lost.Unknown {
 		began += ", and nobody is left who knows what it had done"

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
+	"throng/internal/grid/beat"
 	"time"
 )
 
@@ -22,6 +24,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return to.mux, w.from.dead || to != w.from && (w.from.cut || to.cut), to.dead || to.mux == nil
 	}
 	mux, silent, dead := state()
+	l.mu.Lock()
+	silent = silent || l.hosts[req.URL.Host].slow && strings.HasPrefix(req.URL.Path, beat.HeardPath)
+	l.mu.Unlock()
 	if silent {
 		<-req.Context().Done()
 		return nil, req.Context().Err()

@@ -67,27 +67,41 @@ const forever = time.Duration(math.MaxInt64)
 // underStrength tells, by disturbance, in which stretches the load was less than what was asked. What is missing at the same time adds
 // up, and is told once: with the last of those disturbances that overlap.
 func underStrength(began time.Time, all []cluster.Disturbance) [][]stretch {
+	each := make([]stretch, len(all))
+	for i, d := range all {
+		each[i] = missing(began, d, all)
+	}
 	out := make([][]stretch, len(all))
 	var lost []stretch // of disturbances that overlap one another
 	var end time.Duration
-	last := -1
-	for i, d := range all {
-		s := stretch{instant(began, d.At), forever, d.Share}
-		if !d.Until.IsZero() {
-			s.until = instant(began, d.Until)
+	for i, s := range each {
+		if s.missing > 0 && s.from < s.until {
+			lost, end = append(lost, s), max(end, s.until)
 		}
-		if s.missing <= 0 || s.from >= s.until {
-			continue
+		overlaps := func(later stretch) bool { return later.missing > 0 && later.from < later.until && later.from < end }
+		if len(lost) > 0 && !slices.ContainsFunc(each[i+1:], overlaps) {
+			out[i], lost, end = sum(lost), nil, 0
 		}
-		if last >= 0 && s.from >= end { // all is in order of time
-			out[last], lost, end = sum(lost), nil, 0
-		}
-		lost, last, end = append(lost, s), i, max(end, s.until)
-	}
-	if last >= 0 {
-		out[last] = sum(lost)
 	}
 	return out
+}
+
+// missing is from when to when which share was missing because of a disturbance alone.
+func missing(began time.Time, d cluster.Disturbance, all []cluster.Disturbance) stretch {
+	s := stretch{instant(began, d.At), forever, d.Share}
+	if !d.Until.IsZero() {
+		s.until = instant(began, d.Until)
+	}
+	for _, of := range all {
+		switch { // until the share of which this is a part was whole again, it is missing there
+		case d.Of == "" || of.Part != d.Of:
+		case of.Until.IsZero():
+			s.from = forever
+		default:
+			s.from = max(s.from, instant(began, of.Until))
+		}
+	}
+	return s
 }
 
 // sum cuts stretches that overlap into such as do not.

@@ -19,6 +19,10 @@ func TestWhatIsMissingAtTheSameTimeAddsUp(t *testing.T) {
 		}
 		return d
 	}
+	part := func(id, of string, d cluster.Disturbance) cluster.Disturbance {
+		d.Part, d.Of = id, of
+		return d
+	}
 	for _, tt := range []struct {
 		name string
 		all  []cluster.Disturbance
@@ -41,6 +45,16 @@ func TestWhatIsMissingAtTheSameTimeAddsUp(t *testing.T) {
 			"from 4s to 8s the load was 50.0% of what was asked", "from 8s on the load was 75.0% of what was asked"}},
 		{"all", []cluster.Disturbance{lost("a", 2, 0, 1/3.), lost("b", 2, 0, 1/3.), lost("c", 2, 0, 1/3.)}, []string{
 			"2s after the start: a", "2s after the start: b", "2s after the start: c", "from 2s on the load was 0.0% of what was asked"}},
+		{"who takes over is lost before it has begun", []cluster.Disturbance{part("0", "", lost("a", 4, 6, 0.2)), part("5", "0", lost("b", 4.5, 7, 0.05))}, []string{
+			"4s after the start: a", "from 4s to 6s the load was 80.0% of what was asked",
+			"4.5s after the start: b", "from 6s to 7s the load was 95.0% of what was asked"}},
+		{"who takes over is lost before it has begun, and another one", []cluster.Disturbance{
+			part("0", "", lost("a", 4, 6, 0.2)), part("5", "0", lost("b", 4.5, 7, 0.05)), lost("c", 5, 6, 0.2)}, []string{
+			"4s after the start: a", "4.5s after the start: b", "5s after the start: c", "from 4s to 5s the load was 80.0% of what was asked",
+			"from 5s to 6s the load was 60.0% of what was asked", "from 6s to 7s the load was 95.0% of what was asked"}},
+		{"who takes over is lost later", []cluster.Disturbance{part("0", "", lost("a", 2, 3, 0.2)), part("5", "0", lost("b", 4, 7, 0.05))}, []string{
+			"2s after the start: a", "from 2s to 3s the load was 80.0% of what was asked",
+			"4s after the start: b", "from 4s to 7s the load was 95.0% of what was asked"}},
 		{"what touched no load", []cluster.Disturbance{lost("a", 2, 0, 0)}, []string{"2s after the start: a"}},
 	} {
 		var got []string
