@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -69,6 +70,7 @@ func TestFleetVoter(t *testing.T) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // it ends with who started it
 		cancel()
 	}()
+	debug.SetGCPercent(50) // as the command does
 	go fleetMemory(w[0])
 	if err := Run(ctx, o); err != nil {
 		t.Error(err)

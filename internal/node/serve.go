@@ -41,8 +41,8 @@ func (n *Node) server() *http.Server {
 // spare has a connection keep little: a leader has two to every node, and over each of them the same few small requests go, once a
 // second. A frame is read into a buffer that stays, and a table of headers seen saves nothing between neighbours.
 func spare(c http.HTTP2Config) *http.HTTP2Config {
-	c.MaxReadFrameSize = 16 << 10 // the smallest there is
-	c.MaxDecoderHeaderTableSize, c.MaxEncoderHeaderTableSize = 512, 512
+	c.MaxReadFrameSize = 16 << 10                                   // the smallest there is
+	c.MaxDecoderHeaderTableSize, c.MaxEncoderHeaderTableSize = 1, 1 // 0 would be the default, 4 KiB
 	return &c
 }
 

@@ -62,7 +62,7 @@ func (n *Node) makeServices() {
 	})
 	n.desk = desk.New(desk.Config{
 		Begun: n.boards.Open, Ended: n.boards.Forget, Lost: func(run, part, life string) { n.boards.Lost(run, runnerName(part, life)) },
-		Self: n.name(), Version: n.o.Version, Store: n.store, View: n.picture.view, Address: n.addressOf, Depot: n.depot, Client: n.client, Receiver: n.receiver, Log: n.log,
+		Self: n.name(), Version: n.o.Version, Store: n.store, View: n.picture.view, Census: n.picture.census, Address: n.addressOf, Depot: n.depot, Client: n.client, Receiver: n.receiver, Log: n.log,
 		SummaryData: func(out conductor.Outcome, view json.RawMessage) ([]byte, error) {
 			var w summary.Wish
 			if err := json.Unmarshal(view, &w); err != nil {

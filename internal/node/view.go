@@ -169,6 +169,14 @@ func (p *picture) view() cluster.View {
 	return v
 }
 
+// census returns who votes, and all nodes; the slices must not be changed.
+func (p *picture) census() (voters, nodes []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := p.draw()
+	return d.votes, d.names
+}
+
 // electorate returns who leads and who votes; the slices must not be changed. Every beat asks for it.
 func (p *picture) electorate() (leader cluster.Leader, voters []beat.Voter, names []string) {
 	p.mu.Lock()

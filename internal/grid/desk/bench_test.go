@@ -73,9 +73,11 @@ func newLeader(tb testing.TB, workers int) *leader {
 	for _, v := range voters {
 		l.nodes = append(l.nodes, cluster.NodeState{Node: cluster.Node{Name: v}, Role: cluster.Voter, Alive: true})
 	}
+	names := slices.Clone(voters)
 	rec := &cluster.Run{ID: "20260101-000000-bench", State: cluster.Running}
 	for i := range workers {
 		name := fmt.Sprintf("worker%04d", i)
+		names = append(names, name)
 		l.nodes = append(l.nodes, cluster.NodeState{Node: cluster.Node{Name: name, ClientURL: "https://" + name + ":2379", Capacity: 1}, Role: cluster.Client, Alive: true})
 		rec.Parts = append(rec.Parts, cluster.Part{ID: fmt.Sprint(i), Node: name, Life: "life", Share: fmt.Sprintf("%d@1x%d", i, workers), Given: time.Now().UTC()})
 	}
@@ -88,7 +90,9 @@ func newLeader(tb testing.TB, workers int) *leader {
 	})
 	d = New(Config{
 		Self: "v1", Store: memstore.New().Link(), Receiver: receiver, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Client: &courier.Client{},
-		View: func() cluster.View { return cluster.View{Self: "v1", Nodes: slices.Clone(l.nodes)} }, Address: func(node string) string { return "http://" + node },
+		View:    func() cluster.View { return cluster.View{Self: "v1", Nodes: slices.Clone(l.nodes)} },
+		Census:  func() ([]string, []string) { return voters, names },
+		Address: func(node string) string { return "http://" + node },
 	})
 	l.c = &chair{Desk: d, id: rec.ID, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
 	l.c.parts()

@@ -28,7 +28,8 @@ type Config struct {
 	Version  string // of this throng: nodes of another one take no part in the runs that it begins
 	Store    cluster.Store
 	View     func() cluster.View
-	Address  func(node string) string // of a node, "" where it is not known
+	Census   func() (voters, nodes []string) // who votes, and all that there are; they are not changed
+	Address  func(node string) string        // of a node, "" where it is not known
 	Depot    *courier.Depot
 	Client   *courier.Client
 	Receiver *beat.Receiver

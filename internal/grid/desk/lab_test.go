@@ -169,7 +169,7 @@ func (l *lab) start(name string) {
 		},
 	})
 	h.desk = desk.New(desk.Config{
-		Self: name, Version: h.version, Store: h.link, View: func() cluster.View { return l.view(name) }, Address: func(node string) string { return "http://" + node }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
+		Self: name, Version: h.version, Store: h.link, View: func() cluster.View { return l.view(name) }, Census: func() (voters, nodes []string) { return l.census(name) }, Address: func(node string) string { return "http://" + node }, Depot: depot, Client: client, Receiver: h.receiver, Log: log,
 		SummaryData: func(conductor.Outcome, json.RawMessage) ([]byte, error) { return []byte("{}"), nil },
 	})
 	mux := http.NewServeMux()
@@ -222,6 +222,16 @@ func (l *lab) view(self string) cluster.View {
 		})
 	}
 	return v
+}
+
+func (l *lab) census(self string) (voters, nodes []string) {
+	for _, n := range l.view(self).Nodes {
+		nodes = append(nodes, n.Name)
+		if n.Role == cluster.Voter {
+			voters = append(voters, n.Name)
+		}
+	}
+	return voters, nodes
 }
 
 // vote gives a host a seat, or takes it.

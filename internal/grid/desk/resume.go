@@ -126,7 +126,7 @@ func (c *chair) forgotten(ctx context.Context, past conductor.Past) bool {
 		if len(c.cfg.Receiver.Parts(c.id)) > 0 {
 			return false
 		}
-		voters, nodes := c.electorate()
+		voters, nodes := c.cfg.Census()
 		told := c.cfg.Receiver.Told(voters, nodes)
 		ended := 0
 		for _, p := range c.rec.Parts {
@@ -150,16 +150,6 @@ func (c *chair) forgotten(ctx context.Context, past conductor.Past) bool {
 }
 
 // electorate are the names of those who vote, and of all nodes.
-func (c *chair) electorate() (voters, nodes []string) {
-	for _, n := range c.cfg.View().Nodes {
-		nodes = append(nodes, n.Name)
-		if n.Role == cluster.Voter {
-			voters = append(voters, n.Name)
-		}
-	}
-	return voters, nodes
-}
-
 // voters are the other voters, by name.
 func (c *chair) voters() map[string]string {
 	out := map[string]string{}

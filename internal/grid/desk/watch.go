@@ -47,7 +47,7 @@ func (c *chair) watch(ctx context.Context) {
 
 // lost has the calls of every part end whose runner is no more.
 func (c *chair) lost(heard map[string]beat.Heard) {
-	voters, nodes := c.electorate()
+	voters, nodes := c.cfg.Census()
 	told := c.cfg.Receiver.Told(voters, nodes)
 	for _, p := range c.record().Parts {
 		if !p.Lost.IsZero() {
