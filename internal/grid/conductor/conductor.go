@@ -43,6 +43,8 @@ type Config struct {
 	// Replace returns the parts that take over one that is lost, and that are not prepared yet; an error ends the run. A nil
 	// Replace: the loss of a part ends the run.
 	Replace func(ctx context.Context, lost Part, why error) ([]Part, error)
+	// Missed is told of a part that is lost when the run ends anyway, so that nobody takes over; nil: nobody wants to know.
+	Missed func(lost Part, why error)
 	// Past is where an earlier conductor of this run left off. Note writes down how far this one is, before it goes on; nil where
 	// nobody could take over.
 	Past Past
@@ -107,7 +109,7 @@ func New(cfg Config) *Conductor {
 	if cfg.JudgeEvery == 0 {
 		cfg.JudgeEvery = 2
 	}
-	return &Conductor{cfg: cfg, tally: tally.New(), state: newState(cfg.Paused), crew: crew{parts: slices.Clone(cfg.Parts), replace: cfg.Replace}}
+	return &Conductor{cfg: cfg, tally: tally.New(), state: newState(cfg.Paused), crew: crew{parts: slices.Clone(cfg.Parts), replace: cfg.Replace, missed: cfg.Missed}}
 }
 
 // Run conducts the run to its end. Cancelling ctx, with a cause that says why, ends it early; teardown is still called

@@ -15,6 +15,7 @@ import (
 // crew are the parts of a run. A lost one is replaced, at most once, whoever notices.
 type crew struct {
 	replace func(ctx context.Context, lost Part, why error) ([]Part, error)
+	missed  func(lost Part, why error)
 
 	mu    sync.Mutex // guards parts: those that were not lost
 	parts []Part
@@ -125,8 +126,10 @@ func (c *crew) each(ctx context.Context, f func(ctx context.Context, p Part, fre
 			return err
 		}
 		if gctx.Err() != nil { // it is over anyway
-			c.drop(p)
-			return nil //nolint:nilerr // that one was lost matters no more
+			if c.drop(p) && c.missed != nil {
+				c.missed(p, err)
+			}
+			return nil //nolint:nilerr // nobody need take over from it
 		}
 		more, err := c.lose(gctx, p, err)
 		for _, m := range more {

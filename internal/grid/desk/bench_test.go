@@ -3,6 +3,7 @@
 package desk
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -94,7 +95,7 @@ func newLeader(tb testing.TB, workers int) *leader {
 		Census:  func() ([]string, []string) { return voters, names },
 		Address: func(node string) string { return "http://" + node },
 	})
-	l.c = &chair{Desk: d, id: rec.ID, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
+	l.c = &chair{Desk: d, reign: context.Background(), id: rec.ID, rec: rec, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
 	l.c.parts()
 	opts, _, err := plan.ParseJSON([]byte(`{"thresholds":{"http_req_duration":["p(95)<100000","avg<100000"],"checks":["rate>0.1"]}}`), "script")
 	if err != nil {
@@ -185,7 +186,7 @@ func BenchmarkTakeOver(b *testing.B) {
 		p := &rec.Parts[i%1000]
 		i++
 		p.Lost = time.Now()
-		if _, err := l.c.takeOver(&rec, *p); err != nil || len(rec.Parts) != 1000+maxTakers {
+		if _, err := l.c.takeOver(&rec, *p, false); err != nil || len(rec.Parts) != 1000+maxTakers {
 			b.Fatalf("%d parts, %v", len(rec.Parts), err)
 		}
 		if _, err := rec.Encode(); err != nil {

@@ -30,6 +30,7 @@ type chair struct {
 	feed  *feed
 	id    string
 	asked cluster.Asked
+	reign context.Context // ends when this node leads no more
 	// former are the parts that a former leader has given out.
 	former []string
 	// unheard are the voters that have not told yet what they had heard under that leader: their addresses by their names.
@@ -47,7 +48,7 @@ type chair struct {
 
 // conduct leads a run to its end, or until another node leads.
 func (d *Desk) conduct(ctx context.Context, rec *cluster.Run) {
-	c := &chair{Desk: d, id: rec.ID, asked: rec.Asked, rec: rec, revision: whichever, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
+	c := &chair{Desk: d, reign: ctx, id: rec.ID, asked: rec.Asked, rec: rec, revision: whichever, feed: d.open(rec.ID), remotes: map[string]*order.Remote{}}
 	if rec.State == cluster.Queued {
 		c.revision = rec.Revision
 	}
@@ -97,7 +98,7 @@ func (c *chair) lead(ctx context.Context) (conductor.Outcome, error) {
 		return conductor.Outcome{}, errors.New("every node that had a part of the run is gone")
 	}
 	cond := conductor.New(conductor.Config{
-		Parts: parts, Replace: c.replace, Past: past, Note: c.note, Lead: lead, Deposed: ctx, JudgeEvery: 1, Snapshots: c.snapshots, Lives: c.lives, Marked: c.marked,
+		Parts: parts, Replace: c.replace, Missed: func(lost conductor.Part, why error) { c.miss(ctx, lost, why) }, Past: past, Note: c.note, Lead: lead, Deposed: ctx, JudgeEvery: 1, Snapshots: c.snapshots, Lives: c.lives, Marked: c.marked,
 		Ready: func(r run.Ready) error {
 			c.mu.Lock()
 			c.ready = r
@@ -326,7 +327,7 @@ func (c *chair) remote(p cluster.Part, from []string) conductor.Part {
 	asked := &c.asked
 	run, id := c.id, p.ID
 	r := order.NewRemote(order.RemoteConfig{
-		Run: run, Part: id, Node: p.Node, Client: c.cfg.Client, Term: c.term, Leader: c.cfg.Self, Exact: p.Exact, Reserve: true,
+		Run: run, Part: id, Node: p.Node, Client: c.cfg.Client, Term: c.term, Leader: c.cfg.Self, Reign: c.reign, Exact: p.Exact, Reserve: true,
 		URL: func() string { return c.cfg.Address(p.Node) },
 		Job: order.Job{
 			Bundle: asked.Bundle, From: from, Share: p.Share, Of: p.Of, Life: p.Life, Full: asked.Full, NoThresholds: asked.NoThresholds,

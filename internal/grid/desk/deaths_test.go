@@ -374,6 +374,9 @@ func TestWhoTakesOverAnEndBringsItToItsEnd(t *testing.T) {
 				if res.Elapsed < 5*time.Second || res.Elapsed > 15*time.Second {
 					l.t.Errorf("it took %v", res.Elapsed)
 				}
+				if len(rec.Disturbances) != 1 || rec.Disturbances[0].Node != "h1" || rec.Disturbances[0].Unreported == 0 || len(res.Disturbances) != 1 {
+					l.t.Errorf("the record tells %+v, the result %+v", rec.Disturbances, res.Disturbances)
+				}
 				if !slices.Equal(l.calls, []string{"setup", "teardown", "summary"}) {
 					l.t.Errorf("calls %v", l.calls)
 				}

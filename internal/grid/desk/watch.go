@@ -97,6 +97,18 @@ func (c *chair) tellLost(p cluster.Part) {
 
 // replace is the conductor's Replace.
 func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]conductor.Part, error) {
+	return c.lose(ctx, lost, why, false)
+}
+
+// miss is the conductor's Missed.
+func (c *chair) miss(ctx context.Context, lost conductor.Part, why error) {
+	if _, err := c.lose(ctx, lost, why, true); err != nil && ctx.Err() == nil {
+		c.cfg.Log.Warn("the loss of part " + lost.ID + " could not be noted: " + err.Error())
+	}
+}
+
+// lose notes that a part is lost and returns those that take over from it: none if the run is over anyway.
+func (c *chair) lose(ctx context.Context, lost conductor.Part, why error, over bool) ([]conductor.Part, error) {
 	heard, _ := c.cfg.Receiver.Part(c.id, lost.ID)
 	if r := c.remoteOf(lost.ID); r != nil && r.Lost() != nil {
 		why = r.Lost() // without the words of the call that it ended
@@ -124,7 +136,7 @@ func (c *chair) replace(ctx context.Context, lost conductor.Part, why error) ([]
 			return nil
 		}
 		var d cluster.Disturbance
-		d, end = c.takeOver(r, *p) // what happened is written down even if it ends the run
+		d, end = c.takeOver(r, *p, over) // what happened is written down even if it ends the run
 		for _, n := range r.Parts[first:] {
 			added = append(added, n.ID)
 		}
@@ -166,7 +178,7 @@ func (c *chair) others(r *cluster.Run) bool {
 }
 
 // takeOver gives the share of a lost part to others, as the policy says, and words what happened.
-func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance, error) {
+func (c *chair) takeOver(r *cluster.Run, lost cluster.Part, over bool) (cluster.Disturbance, error) {
 	share, err := segment.ParseShare(lost.Share)
 	if err != nil {
 		return cluster.Disturbance{}, err
@@ -177,11 +189,14 @@ func (c *chair) takeOver(r *cluster.Run, lost cluster.Part) (cluster.Disturbance
 	if lost.Unknown {
 		began += ", and nobody is left who knows what it had done"
 	}
-	switch r.Asked.NodeLoss {
-	case cluster.Fail:
+	switch policy := r.Asked.NodeLoss; {
+	case over:
+		d.What = began + "; the run was ending"
+		return d, nil
+	case policy == cluster.Fail:
 		d.What = began + "; the run ends"
 		return d, fault.WithHint(fault.Other, fmt.Errorf("node %s was lost: %s", lost.Node, lost.Why), "--on-node-loss is fail; reassign would have gone on")
-	case cluster.Continue:
+	case policy == cluster.Continue:
 		d.What = began + "; the run goes on without it"
 		return d, nil
 	}

@@ -26,6 +26,8 @@ type RemoteConfig struct {
 	Client *courier.Client
 	Term   uint64
 	Leader string
+	// Reign ends when the leader that orders leads no more: then every call does, also one that waits for what a Stop will bring.
+	Reign context.Context
 	Job    Job
 	// Exact and Reserve are for run.Begin: see there.
 	Exact, Reserve bool
@@ -90,6 +92,7 @@ func (r *Remote) order(ctx context.Context, name string, req Request) (Reply, er
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(r.gone, func() { cancel(r.reason()) })()
+	defer context.AfterFunc(r.cfg.Reign, func() { cancel(context.Cause(r.cfg.Reign)) })()
 	req.Term, req.Leader = r.cfg.Term, r.cfg.Leader
 	for {
 		if req.Begin != nil {
@@ -122,7 +125,7 @@ func (r *Remote) stopped(ctx context.Context, name string, req Request) (Reply, 
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() {
 		cause := context.Cause(ctx)
-		if errors.Is(cause, cluster.ErrDeposed) {
+		if errors.Is(cause, cluster.ErrDeposed) { // the next leader goes on with it
 			cancel(cause)
 			return
 		}

@@ -69,8 +69,11 @@ func (n *node) orders() []string {
 	return slices.Clone(n.given)
 }
 
-func remote(n *node, phase beat.Phase) *Remote {
+func remote(n *node, phase beat.Phase) *Remote { return ledBy(context.Background(), n, phase) }
+
+func ledBy(reign context.Context, n *node, phase beat.Phase) *Remote {
 	return NewRemote(RemoteConfig{
+		Reign: reign,
 		Run: "r", Part: "0", Node: "h1", URL: func() string { return "http://h1" }, Client: &courier.Client{HTTP: &http.Client{Transport: n}}, Term: 3,
 		Heard: func() (beat.Heard, bool) { return beat.Heard{Report: beat.Report{Phase: phase}}, true },
 	})
@@ -105,6 +108,25 @@ func TestALossEndsEveryCall(t *testing.T) {
 			if !errors.Is(err, run.ErrLost) || !strings.Contains(err.Error(), "it burns") {
 				t.Errorf("ended with %v", err)
 			}
+		}
+	})
+}
+
+// TestTheEndOfAReignEndsEveryCall has a user stop the run, of which a silent node hears nothing, before another leader is elected: the old one
+// must not wait for a node of which it will never learn that it is lost.
+func TestTheEndOfAReignEndsEveryCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reign, depose := context.WithCancelCause(t.Context())
+		user, stop := context.WithCancelCause(reign)
+		r := ledBy(reign, &node{f: func(string, Request) (Reply, error) { return Reply{}, errDown }}, beat.Running)
+		got := make(chan error)
+		go func() { got <- r.Run(user, run.Begin{}) }()
+		time.Sleep(time.Second)
+		stop(errors.New("a user stops it"))
+		time.Sleep(time.Second)
+		depose(cluster.ErrDeposed)
+		if err := <-got; !errors.Is(err, cluster.ErrDeposed) {
+			t.Errorf("ended with %v", err)
 		}
 	})
 }
