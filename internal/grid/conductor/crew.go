@@ -129,7 +129,7 @@ func (c *crew) each(ctx context.Context, f func(ctx context.Context, p Part, fre
 			if c.drop(p) && c.missed != nil {
 				c.missed(p, err)
 			}
-			return nil //nolint:nilerr // nobody need take over from it
+			return nil // nobody need take over from it
 		}
 		more, err := c.lose(gctx, p, err)
 		for _, m := range more {

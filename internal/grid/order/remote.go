@@ -28,7 +28,7 @@ type RemoteConfig struct {
 	Leader string
 	// Reign ends when the leader that orders leads no more: then every call does, also one that waits for what a Stop will bring.
 	Reign context.Context
-	Job    Job
+	Job   Job
 	// Exact and Reserve are for run.Begin: see there.
 	Exact, Reserve bool
 	// Heard returns what was last heard of the part; false when nothing was.

@@ -74,7 +74,7 @@ func remote(n *node, phase beat.Phase) *Remote { return ledBy(context.Background
 func ledBy(reign context.Context, n *node, phase beat.Phase) *Remote {
 	return NewRemote(RemoteConfig{
 		Reign: reign,
-		Run: "r", Part: "0", Node: "h1", URL: func() string { return "http://h1" }, Client: &courier.Client{HTTP: &http.Client{Transport: n}}, Term: 3,
+		Run:   "r", Part: "0", Node: "h1", URL: func() string { return "http://h1" }, Client: &courier.Client{HTTP: &http.Client{Transport: n}}, Term: 3,
 		Heard: func() (beat.Heard, bool) { return beat.Heard{Report: beat.Report{Phase: phase}}, true },
 	})
 }
