@@ -6,7 +6,7 @@ export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 # The race detector needs cgo, hence a C compiler; without one the tests run all the same, without it.
 RACE ?= $(if $(shell command -v gcc || command -v clang),-race)
 
-.PHONY: build demo test race vet lint compat grid plays nginx bench fuzz soak cross qemu zoslint clean
+.PHONY: build demo test race vet lint compat grid plays nginx bench fuzz soak fleet cross qemu zoslint clean
 
 build: ## the binary, ./throng
 	$(GO) build -o throng ./cmd/throng
@@ -58,6 +58,10 @@ fuzz: ## every fuzz target for FUZZTIME
 SOAK ?= 10m
 soak: build ## one long run; memory must not grow
 	THRONG_BIN=$(CURDIR)/throng THRONG_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run TestSoak ./test/scenario
+
+FLEET ?= 1000
+fleet: build ## what the leader of FLEET nodes takes; wants the machine for itself
+	$(GO) test -count=1 -v -timeout 10m -run TestWhatTheLeaderOfAFleetCosts ./internal/node -fleet $(FLEET) -fleet.bin $(CURDIR)/throng
 
 cross: ## the binary for every promised system, into dist/
 	tools/cross
