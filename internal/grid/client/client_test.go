@@ -191,9 +191,10 @@ func TestAGridThatStartsAgainIsWaitedFor(t *testing.T) {
 		starts := answer(nil, &courier.Status{Code: http.StatusServiceUnavailable, Err: errors.New("look up the token: no store is reached yet")})
 		h := &hosts{by: map[string]http.Handler{}}
 		h.set("a", stream(desk.Event{Feed: "1"}))
-		time.AfterFunc(10*time.Second, func() { h.drop("a") })
-		time.AfterFunc(15*time.Second, func() { h.set("b", starts) })
-		time.AfterFunc(8*time.Minute, func() { h.set("b", stream(desk.Event{Feed: "2"}, desk.Event{Over: true})) })
+		const between = 7 * time.Millisecond // so that nothing happens at the instant of a call
+		time.AfterFunc(10*time.Second+between, func() { h.drop("a") })
+		time.AfterFunc(15*time.Second+between, func() { h.set("b", starts) })
+		time.AfterFunc(8*time.Minute+between, func() { h.set("b", stream(desk.Event{Feed: "2"}, desk.Event{Over: true})) })
 		var told []string
 		err := grid(h, "a", "b").Follow(t.Context(), "r", false, func(e desk.Event) {
 			if e.Line != nil {

@@ -296,6 +296,7 @@ func (s *Server) stop() {
 		s.book.close()
 	case <-s.hopeless(): // its log stays open: it may still write there
 		s.stopErr = errStuck
+		_ = os.Remove(s.socket)
 	}
-	_ = os.Remove(s.socket) // etcd has, unless it was stuck
+	// Else etcd has removed its socket, long ago: what is there now may be a successor's, whoever stopped this one has not waited for the end.
 }
