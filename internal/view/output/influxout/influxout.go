@@ -89,19 +89,8 @@ func (o *Output) Run(ctx context.Context) error {
 		// It may be there already, or this user may not create any: whether it can be written to is what counts.
 		_ = o.create.Post(ctx, o.client, nil)
 	}
-	var sending sync.WaitGroup
-	sending.Go(func() { o.push.Run(ctx) })
-	defer sending.Wait()
-	tick := time.NewTicker(o.cfg.every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			o.give()
-		}
-	}
+	o.push.RunEvery(ctx, o.cfg.every, o.give)
+	return nil
 }
 
 // Add takes samples.

@@ -104,19 +104,8 @@ func (o *Output) Start(stream.Definitions) error {
 
 // Run sends what has changed at the push interval until ctx is done. Its error is always nil.
 func (o *Output) Run(ctx context.Context) error {
-	var sending sync.WaitGroup
-	sending.Go(func() { o.push.Run(ctx) })
-	defer sending.Wait()
-	tick := time.NewTicker(o.cfg.every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			o.give(false)
-		}
-	}
+	o.push.RunEvery(ctx, o.cfg.every, func() { o.give(false) })
+	return nil
 }
 
 // Add adds samples up.

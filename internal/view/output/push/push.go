@@ -144,6 +144,23 @@ func (p *Pusher) Run(ctx context.Context) {
 	writers.Wait()
 }
 
+// RunEvery is Run for an output that collects: give is called so often, to Put what there is.
+func (p *Pusher) RunEvery(ctx context.Context, every time.Duration, give func()) {
+	var sending sync.WaitGroup
+	sending.Go(func() { p.Run(ctx) })
+	defer sending.Wait()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			give()
+		}
+	}
+}
+
 // next sends the oldest body; false when ctx is done, or nothing is there and it does not wait.
 func (p *Pusher) next(ctx context.Context, waits bool) bool {
 	p.mu.Lock()
