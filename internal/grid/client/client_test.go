@@ -207,6 +207,24 @@ func TestAGridThatStartsAgainIsWaitedFor(t *testing.T) {
 	})
 }
 
+// Whose token is revoked while he follows must not think that the run has ended.
+func TestWhoIsShutOutIsToldThatTheRunGoesOn(t *testing.T) {
+	revoked := answer(nil, &courier.Status{Code: http.StatusUnauthorized, Err: errors.New("the token was revoked")})
+	for first, want := range map[bool]string{true: "throng attach r", false: ""} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &hosts{by: map[string]http.Handler{"a": revoked}}
+			if first {
+				h.set("a", stream(desk.Event{Feed: "1"}))
+				time.AfterFunc(10*time.Second+7*time.Millisecond, func() { h.set("a", revoked) })
+			}
+			err := grid(h, "a").Follow(t.Context(), "r", false, func(desk.Event) {})
+			if hint := fault.HintOf(err); err == nil || err.Error() != "the token was revoked" || !strings.Contains(hint, want) || want == "" && hint != "" {
+				t.Errorf("followed before: %v: %v, hint %q", first, err, hint)
+			}
+		})
+	}
+}
+
 func TestFollowingEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		why := errors.New("enough")

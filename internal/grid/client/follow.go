@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -42,7 +43,7 @@ func (g *Grid) Follow(ctx context.Context, id string, outputs bool, tell func(de
 			f.heard, told = time.Now(), false
 			_, _ = now.Learn(ctx) // nodes that came meanwhile; who cannot tell of them is asked again
 		case !elsewhere(err):
-			return err
+			return f.shutOut(err)
 		case away > farewell:
 			return fault.WithHint(fault.Other, fmt.Errorf("the grid has not been reached for %v: %w", farewell, err), "the run may go on: throng attach "+id+" follows it")
 		case away > quiet && !told:
@@ -55,6 +56,15 @@ func (g *Grid) Follow(ctx context.Context, id string, outputs bool, tell func(de
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// shutOut says of one whose token is worthless all of a sudden what becomes of the run.
+func (f *follower) shutOut(err error) error {
+	var r *courier.RemoteError
+	if f.feed == "" || !errors.As(err, &r) || r.Status != http.StatusUnauthorized && r.Status != http.StatusForbidden {
+		return err
+	}
+	return fault.WithHint(fault.KindOf(err), err, "the run goes on: throng attach "+f.id+", with another token, follows it")
 }
 
 const (
