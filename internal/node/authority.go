@@ -48,8 +48,8 @@ func (n *Node) guardAuthority(ctx context.Context) error {
 	}
 	for {
 		next := n.picture.next()
-		seat, seated := n.picture.seat(n.name())
-		if err := n.holdAuthority(ctx, seated && !seat.Leaving); err != nil && ctx.Err() == nil {
+		seat, seated, known := n.picture.seat(n.name())
+		if err := n.holdAuthority(ctx, seated && !seat.Leaving, known); err != nil && ctx.Err() == nil {
 			n.log.Debug("hold the grid's authority: " + err.Error())
 		}
 		select {
@@ -61,10 +61,10 @@ func (n *Node) guardAuthority(ctx context.Context) error {
 	}
 }
 
-func (n *Node) holdAuthority(ctx context.Context, seated bool) error {
+func (n *Node) holdAuthority(ctx context.Context, seated, known bool) error {
 	_, err := n.auth.get()
 	switch {
-	case seated && err == nil, !seated && !n.picture.known():
+	case seated && err == nil, !seated && !known:
 		return nil
 	case !seated:
 		n.auth.set(nil)
@@ -109,7 +109,7 @@ func (n *Node) takeAuthority(code []byte) error {
 // handAuthority hands the authority to a node that has a seat, and to no other.
 func (n *Node) handAuthority(r *http.Request) (any, error) {
 	caller := trust.CallerOf(r.Context())
-	seat, seated := n.picture.seat(caller.Name)
+	seat, seated, _ := n.picture.seat(caller.Name)
 	if !seated || caller.Role != trust.Node || seat.Identity != caller.Identity {
 		return nil, &courier.Status{Code: http.StatusForbidden, Err: fmt.Errorf("%s may not have the grid's authority: it is for nodes that vote", caller)}
 	}

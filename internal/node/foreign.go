@@ -149,11 +149,11 @@ func (s *seat) runForeign(ctx context.Context) error {
 }
 
 func (s *seat) stepForeign(ctx context.Context, a etcdstore.Access) error {
-	if s.isStopping() || !s.n.picture.known() {
+	word, seated, known := s.n.picture.seat(s.n.name())
+	if s.isStopping() || !known {
 		return nil
 	}
 	member, _ := s.member()
-	word, seated := s.n.picture.seat(s.n.name())
 	switch {
 	case member != nil && (!seated || word.Member != member.ID()):
 		s.set(nil)

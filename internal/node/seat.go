@@ -177,20 +177,20 @@ func (s *seat) step(ctx context.Context, server keeper) error {
 		default:
 		}
 	}
-	word, seated := s.n.picture.seat(s.n.name())
+	word, seated, known := s.n.picture.seat(s.n.name())
 	// A member that was cut off hears from raft that it is removed before the picture, which it kept meanwhile, shows it.
 	seated = seated && word.Member != s.n.memory.removed() && (server == nil || word.Member == server.ID())
 	var err error
 	switch {
 	case server == nil && seated:
 		err = s.take(ctx, word)
-	case server != nil && !seated && s.n.picture.known():
+	case server != nil && !seated && known:
 		return s.yield(server)
 	}
 	if err != nil {
 		return err
 	}
-	return s.reach(word, seated)
+	return s.reach(word, seated, known)
 }
 
 // take starts the member that the seat is for.
@@ -276,7 +276,7 @@ func (s *seat) ended(server keeper) error {
 
 // yield ends the member: the leader has removed it.
 func (s *seat) yield(server keeper) error {
-	if err := s.reach(cluster.Seat{}, false); err != nil { // the picture is known, so this way is never our own
+	if err := s.reach(cluster.Seat{}, false, true); err != nil { // the picture is known, so this way is never our own
 		return err
 	}
 	began := time.Now()
@@ -291,7 +291,7 @@ func (s *seat) yield(server keeper) error {
 func (s *seat) vacate(server keeper) error {
 	id := server.ID()
 	s.set(nil)
-	if err := s.reach(cluster.Seat{}, false); err != nil {
+	if err := s.reach(cluster.Seat{}, false, true); err != nil {
 		return err
 	}
 	if err := s.n.memory.change(s.n.o.DataDir, func(m *memory) { m.Member, m.Invited, m.Removed = "", "", id }); err != nil {
@@ -329,15 +329,15 @@ func (s *seat) own(server keeper) string {
 }
 
 // reach makes the store go the way that fits the seat.
-func (s *seat) reach(word cluster.Seat, seated bool) error {
+func (s *seat) reach(word cluster.Seat, seated, known bool) error {
 	server, _ := s.member()
-	votes := server != nil && (seated && word.Role == cluster.Voter && !word.Leaving || !s.n.picture.known() && server.Votes())
+	votes := server != nil && (seated && word.Role == cluster.Voter && !word.Leaving || !known && server.Votes())
 	if votes {
 		s.open(server)
 		select {
 		case <-server.Ready():
 		default:
-			if s.n.picture.known() && s.used != "" {
+			if known && s.used != "" {
 				return nil // the old way is as good until then
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,5 +78,30 @@ func TestWhoWasReplacedWhileCutOffStays(t *testing.T) {
 		if _, err := os.Stat(n.seat.dir()); err == nil {
 			t.Errorf("a node %s keeps the directory", life)
 		}
+	}
+}
+
+// TestASeatIsLookedUpWithWhatIsKnown reads pictures in the very moment in which they are read from the store: a voter that saw no seat in one that
+// was empty, and then that it was known, gave up its member, and so the last voter its grid.
+func TestASeatIsLookedUpWithWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	for range 3000 {
+		p := newPicture("h1", "", slog.New(slog.DiscardHandler))
+		var reading sync.WaitGroup
+		reading.Go(func() {
+			p.change(func() { p.nodes["h1"] = cluster.Node{Name: "h1", Identity: "i"} })
+			p.change(func() { p.seats["h1"] = cluster.Seat{Role: cluster.Voter, Identity: "i"} })
+		})
+		for {
+			_, seated, known := p.seat("h1")
+			if known && !seated {
+				t.Fatal("a seat that is there was not seen")
+			}
+			if known {
+				break
+			}
+			runtime.Gosched()
+		}
+		reading.Wait()
 	}
 }

@@ -215,11 +215,12 @@ func (p *picture) address(name string) string {
 	return p.nodes[name].ClientURL
 }
 
-func (p *picture) seat(name string) (cluster.Seat, bool) {
+// seat returns a node's seat. That it has none means something only if the picture is known, at the same instant: a node gives up its member for it.
+func (p *picture) seat(name string) (s cluster.Seat, seated, known bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s, ok := p.seats[name]
-	return s, ok && s.Identity == p.nodes[name].Identity
+	return s, ok && s.Identity == p.nodes[name].Identity, p.isKnown()
 }
 
 // node is a node's record.
@@ -234,8 +235,11 @@ func (p *picture) node(name string) (cluster.Node, bool) {
 func (p *picture) known() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.nodes) > 0 && len(p.seats) > 0
+	return p.isKnown()
 }
+
+// isKnown is known; the caller holds mu.
+func (p *picture) isKnown() bool { return len(p.nodes) > 0 && len(p.seats) > 0 }
 
 // next is closed at the next change.
 func (p *picture) next() <-chan struct{} {
