@@ -346,13 +346,15 @@ func (n *Node) put(ctx context.Context, key string, record any, revision int64) 
 func (n *Node) remember(ctx context.Context) error {
 	for {
 		next := n.picture.next()
+		known := n.picture.known() // before it is looked at
 		var endpoints []string
 		for _, o := range n.picture.view().Nodes {
 			if o.Role == cluster.Voter || o.Name == n.name() {
 				endpoints = append(endpoints, o.ClientURL)
 			}
 		}
-		if len(endpoints) > 0 && !slices.Equal(endpoints, n.memory.endpoints()) {
+		// While nodes have been read and seats have not, nobody votes: what was known before is the only way back then.
+		if known && !slices.Equal(endpoints, n.memory.endpoints()) {
 			if err := n.memory.change(n.o.DataDir, func(m *memory) { m.Endpoints = endpoints }); err != nil {
 				n.log.Warn(err.Error())
 			}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,5 +104,38 @@ func TestASeatIsLookedUpWithWhatIsKnown(t *testing.T) {
 			runtime.Gosched()
 		}
 		reading.Wait()
+	}
+}
+
+// TestAPictureHalfReadIsNotRemembered: a node that is stopped in that moment, and starts without seeds, would never find its grid again.
+func TestAPictureHalfReadIsNotRemembered(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old := []string{"https://h1:2379"}
+	n := &Node{o: Options{DataDir: dir, Hostname: "h2"}, log: slog.New(slog.DiscardHandler), memory: &memory{Endpoints: old}, picture: newPicture("h2", "", slog.New(slog.DiscardHandler))}
+	for name, seats := range map[string]bool{"half": false, "whole": true} {
+		n.picture.change(func() {
+			n.picture.nodes["h2"] = cluster.Node{Name: "h2", ClientURL: "https://h2:2379"}
+			n.picture.nodes["h3"] = cluster.Node{Name: "h3", ClientURL: "https://h3:2379", Identity: "i"}
+			delete(n.picture.seats, "h3")
+			if seats {
+				n.picture.seats["h3"] = cluster.Seat{Role: cluster.Voter, Identity: "i"}
+			}
+		})
+		if !seats {
+			n.memory.Endpoints = old
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := n.remember(ctx); err != nil {
+			t.Fatal(err)
+		}
+		want := old
+		if seats {
+			want = []string{"https://h2:2379", "https://h3:2379"}
+		}
+		if got := n.memory.endpoints(); !slices.Equal(got, want) {
+			t.Errorf("%s: %v are remembered, want %v", name, got, want)
+		}
 	}
 }
