@@ -30,6 +30,7 @@ type lab struct {
 	host     string
 	insecure bool
 	ideal    int
+	given    map[string]bool // addresses
 
 	mu    sync.Mutex // guards what follows
 	nodes map[string]*inLab
@@ -48,7 +49,7 @@ type inLab struct {
 
 func newLab(t *testing.T, ideal int) *lab {
 	t.Helper()
-	l := &lab{t: t, dir: t.TempDir(), host: ownLoopback(), ideal: ideal, nodes: map[string]*inLab{}, ways: map[string]*http.Transport{}}
+	l := &lab{t: t, dir: t.TempDir(), host: ownLoopback(), ideal: ideal, given: map[string]bool{}, nodes: map[string]*inLab{}, ways: map[string]*http.Transport{}}
 	t.Cleanup(func() {
 		for _, w := range l.ways {
 			w.CloseIdleConnections()
@@ -97,8 +98,13 @@ func (l *lab) address() string {
 		l.t.Fatal(err)
 	}
 	defer listener.Close()
+	address := listener.Addr().String()
+	if l.given[address] { // to a node that does not listen yet
+		return l.address()
+	}
+	l.given[address] = true
 	scheme := map[bool]string{true: "http://", false: "https://"}[l.insecure]
-	return scheme + listener.Addr().String()
+	return scheme + address
 }
 
 // options are those of a node, made once.
