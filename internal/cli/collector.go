@@ -23,7 +23,7 @@ const (
 )
 
 // nodePercent is a node's GOGC. What a leader keeps of each of a thousand workers is alive for as long as the run lasts, and what it makes
-// each second is little beside that: to collect twice as often costs a few hundredths of a processor and saves a quarter of the memory.
+// each second is little beside that: it collects twice as often as is Go's default. See docs/decisions/0019-what-a-leader-keeps.md.
 const nodePercent = 50
 
 // leanCollector sets a node's pace. A user who has set GOGC is left in peace.

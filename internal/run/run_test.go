@@ -18,7 +18,14 @@ func TestWhatIsInheritedAddsUp(t *testing.T) {
 	}
 	used := map[string]int64{"loop": 31, "pool": 77, "each": 12, "rate": 41, "gone": 5}
 	sum := map[string]int64{}
-	q := segment.Divide([]int64{1, 3, 2})
+	sequence := func(bounds string) segment.Sequence {
+		q, err := segment.ParseSequence(bounds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	q := sequence("0,1/6,2/3,1")
 	for i := range q {
 		part, err := Inherited(scenarios, nil, segment.Cut{Segment: q[i], Sequence: q}, used)
 		if err != nil {
@@ -34,7 +41,7 @@ func TestWhatIsInheritedAddsUp(t *testing.T) {
 	if want := map[string]int64{"loop": 31, "pool": 77, "each": 12, "rate": 41}; !maps.Equal(sum, want) {
 		t.Errorf("together they inherit %v, want %v", sum, want)
 	}
-	bad := segment.Cut{Segment: q[0], Sequence: segment.Divide([]int64{1, 1})}
+	bad := segment.Cut{Segment: q[0], Sequence: sequence("0,1/2,1")}
 	if _, err := Inherited(scenarios, nil, bad, used); err == nil || !strings.Contains(err.Error(), "scenario loop") {
 		t.Errorf("a segment outside its sequence: %v", err)
 	}

@@ -98,14 +98,11 @@ func (t *Tuple) Share() Share {
 	return append(t.outer.Share(), Cut{t.segment, t.sequence})
 }
 
-// Divide returns a sequence of the whole in proportion to weights, of which one below 1 counts as 1. So that stripes stay
-// short a part may miss the proportion by a hundredth of itself, and by a thousandth of the whole or a hundredth of an average
-// part, whichever is less. See TestDivideIsProportional.
-func Divide(weights []int64) Sequence { return sequenceOf(proportions(weights)) }
-
-// DivideText cuts a Share, given as its text, as Divide cuts the whole, and returns the texts of the parts: those of a thousand cost little,
-// the Shares themselves a second. ErrShare if they would be cut too often or be too long.
-func DivideText(share string, weights []int64) ([]string, error) {
+// Divide cuts a Share, given as its text, into parts in proportion to weights, of which one below 1 counts as 1, and returns the parts' texts:
+// those of a thousand cost little, the Shares themselves a second. So that stripes stay short a part may miss the proportion by a hundredth of
+// itself, and by a thousandth of the whole or a hundredth of an average part, whichever is less. See TestDivideIsProportional. ErrShare if
+// the parts would be cut too often or be too long.
+func Divide(share string, weights []int64) ([]string, error) {
 	if share != "" {
 		share += "/"
 	}

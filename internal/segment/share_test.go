@@ -174,7 +174,7 @@ func TestSharesAsText(t *testing.T) {
 	if text, err := json.Marshal(s); err != nil || string(text) != `"1@1,2"` {
 		t.Errorf("JSON %s, %v", text, err)
 	}
-	if _, err := (Share{{Segment: mustTuple(t, "1/2", "").segment, Sequence: Divide([]int64{1, 1, 1})}}).MarshalText(); !errors.Is(err, ErrShare) {
+	if _, err := (Share{{Segment: mustTuple(t, "1/2", "").segment, Sequence: sequenceOf(proportions([]int64{1, 1, 1}))}}).MarshalText(); !errors.Is(err, ErrShare) {
 		t.Errorf("a segment outside its sequence: %v", err)
 	}
 }
@@ -200,7 +200,7 @@ func TestATupleTellsItsShare(t *testing.T) {
 func TestStripesOfAShareAreBoundedTogether(t *testing.T) {
 	var s Share
 	for range 4 {
-		q := Divide([]int64{1})
+		q := sequenceOf(proportions([]int64{1}))
 		q = append(q[:0], sequenceOf([]int64{1, 2_999_999})...)
 		s = append(s, Cut{q[0], q})
 	}
@@ -228,7 +228,7 @@ func TestTheFractionOfAShare(t *testing.T) {
 func TestAShareCannotBeCutForEver(t *testing.T) {
 	share := ""
 	for cuts := range maxCuts + 1 {
-		texts, err := DivideText(share, []int64{1, 1})
+		texts, err := Divide(share, []int64{1, 1})
 		if (err != nil) != (cuts == maxCuts) || err != nil && !errors.Is(err, ErrShare) {
 			t.Fatalf("cut %d: %v", cuts+1, err)
 		}
@@ -246,7 +246,7 @@ func TestDivideIsProportional(t *testing.T) {
 		{nil, ""}, {[]int64{5}, "0,1"}, {[]int64{1, 1, 1}, "0,1/3,2/3,1"}, {[]int64{4000, 2000, 2000}, "0,1/2,3/4,1"},
 		{[]int64{0, 3}, "0,1/4,1"}, {[]int64{math.MaxInt64, math.MaxInt64}, "0,1/2,1"},
 	} {
-		if got := Divide(tt.weights).String(); got != tt.want {
+		if got := sequenceOf(proportions(tt.weights)).String(); got != tt.want {
 			t.Errorf("%v: %s, want %s", tt.weights, got, tt.want)
 		}
 	}
@@ -258,9 +258,9 @@ func TestDivideIsProportional(t *testing.T) {
 			weights[i] = 1 + r.Int64N(1<<r.IntN(62))
 			sum += float64(weights[i])
 		}
-		q := Divide(weights)
+		q := sequenceOf(proportions(weights))
 		for _, of := range []string{"", "1@1x3/0@2,1"} {
-			texts, err := DivideText(of, weights)
+			texts, err := Divide(of, weights)
 			if i := r.IntN(len(q)); err != nil || len(texts) != len(q) {
 				t.Fatalf("%v: %d texts, %v", weights, len(texts), err)
 			} else if share, err := ParseShare(texts[i]); err != nil || !share[len(share)-1].Segment.Equal(q[i]) || share.String() != texts[i] || share[:len(share)-1].String() != of {
@@ -280,7 +280,7 @@ func TestDivideIsProportional(t *testing.T) {
 }
 
 func TestACutScalesAsItsTupleDoes(t *testing.T) {
-	q := Divide([]int64{1, 2})
+	q := sequenceOf(proportions([]int64{1, 2}))
 	parent, err := Share{{q[1], q}}.Tuple()
 	if err != nil {
 		t.Fatal(err)

@@ -120,5 +120,5 @@ func divide(share string, nodes []cluster.NodeState) ([]string, error) {
 	for i, n := range nodes {
 		weights[i] = max(1, int64(math.Round(n.Capacity*100)))
 	}
-	return segment.DivideText(share, weights)
+	return segment.Divide(share, weights)
 }

@@ -149,7 +149,6 @@ func (c *chair) forgotten(ctx context.Context, past conductor.Past) bool {
 	return false
 }
 
-// electorate are the names of those who vote, and of all nodes.
 // voters are the other voters, by name.
 func (c *chair) voters() map[string]string {
 	out := map[string]string{}

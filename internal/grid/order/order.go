@@ -54,7 +54,7 @@ type Job struct {
 	Verbose     bool          `json:"verbose,omitempty"` // debug messages are wanted
 }
 
-// Begin is run.Begin on its way: At is in the leader's clock.
+// Begin is run.Begin on its way.
 type Begin struct {
 	Setup   []byte           `json:"setup,omitempty"`
 	At      time.Time        `json:"at"`  // in the leader's clock

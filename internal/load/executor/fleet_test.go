@@ -126,7 +126,7 @@ func (f *fleet) yield(l *life) int64 {
 }
 
 func (f *fleet) divide(share segment.Share, weights []int64) []segment.Share {
-	texts, err := segment.DivideText(share.String(), weights)
+	texts, err := segment.Divide(share.String(), weights)
 	out := make([]segment.Share, len(texts))
 	for i, text := range texts {
 		err = cmp.Or(err, out[i].UnmarshalText([]byte(text)))
@@ -139,9 +139,8 @@ func (f *fleet) divide(share segment.Share, weights []int64) []segment.Share {
 
 // inherit cuts a life's share among as many takers as there are weights and begins their lives.
 func (f *fleet) inherit(l *life, used int64, exact bool, weights []int64) {
-	q := segment.Divide(weights)
-	for i, share := range f.divide(l.share, weights) {
-		part, err := run.Inherited([]plan.Scenario{f.s}, l.tuple, segment.Cut{Segment: q[i], Sequence: q}, map[string]int64{f.s.Name: used})
+	for _, share := range f.divide(l.share, weights) {
+		part, err := run.Inherited([]plan.Scenario{f.s}, l.tuple, share[len(share)-1], map[string]int64{f.s.Name: used})
 		if err != nil {
 			f.t.Fatal(err)
 		}

@@ -73,7 +73,10 @@ func TestAShareLiesWithinTheSegmentOfTheOptions(t *testing.T) {
 
 func TestAShareThatIsNoneIsRefused(t *testing.T) {
 	st := newStage(t, `export default function () {}`, func(c *Config) {
-		q := segment.Divide([]int64{1, 1})
+		q, err := segment.ParseSequence("0,1/2,1")
+		if err != nil {
+			t.Fatal(err)
+		}
 		c.Share = segment.Share{{Segment: segment.Segment{}, Sequence: q}}
 	})
 	if _, err := st.Init(t.Context()); fault.KindOf(err) != fault.InvalidConfig {
