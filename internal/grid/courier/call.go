@@ -155,7 +155,8 @@ func (c *Client) Do(ctx context.Context, method, base, path, contentType string,
 }
 
 // bites has a body sent in small frames, each a TLS record. Both are read into buffers that grow to the largest that ever came, and stay: a
-// leader that hears a thousand nodes would keep 60 KiB for each, with a beat of 20 KiB; of its frames of 4 KiB it keeps 15.
+// leader that hears a thousand nodes would keep 60 KiB for each, with a beat of 20 KiB; of its frames of 4 KiB it keeps 15. See
+// TestSmallBodiesTravelInSmallFrames and docs/decisions/0019-what-a-leader-keeps.md.
 type bites struct{ io.ReadCloser }
 
 const (

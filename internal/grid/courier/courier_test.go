@@ -114,6 +114,50 @@ func TestHalfAnAnswerIsNone(t *testing.T) {
 	}
 }
 
+// reads are how much of a request's body comes at once, the first time and when it is sent again.
+type reads struct{ most, again int }
+
+func (r *reads) RoundTrip(req *http.Request) (*http.Response, error) {
+	measure := func(body io.ReadCloser) (most int, all int64) {
+		buf := make([]byte, 1<<20)
+		for {
+			n, err := body.Read(buf)
+			most, all = max(most, n), all+int64(n)
+			if err != nil {
+				return most, all
+			}
+		}
+	}
+	second, err := req.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	var first, last int64
+	r.most, first = measure(req.Body)
+	r.again, last = measure(second)
+	if first != req.ContentLength || last != first {
+		return nil, fmt.Errorf("%d bytes were announced, %d and %d came", req.ContentLength, first, last)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+}
+
+// What is read at once is a frame, and the other side's buffers stay as large as the largest.
+func TestSmallBodiesTravelInSmallFrames(t *testing.T) {
+	t.Parallel()
+	for size, want := range map[int]int{100: 100, 20 << 10: bite, mostBitten: bite, mostBitten + 1: mostBitten + 1} {
+		var r reads
+		c := &Client{HTTP: &http.Client{Transport: &r}}
+		res, err := c.Do(t.Context(), http.MethodPost, "http://h1", "/", "text/plain", bytes.NewReader(make([]byte, size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if r.most != want || r.again != want {
+			t.Errorf("%d bytes come by %d, and when they are sent again by %d; want %d", size, r.most, r.again, want)
+		}
+	}
+}
+
 func TestAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	base, c := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
